@@ -1,0 +1,1 @@
+"""Which files go together: data sets, the simulated demo among them."""

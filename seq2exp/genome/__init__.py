@@ -1,0 +1,1 @@
+"""Where things are: intervals, genes, windows."""

@@ -1,0 +1,1 @@
+"""The network: backbone, Beta mask, predictor, checkpoints."""

@@ -1,0 +1,1 @@
+"""What was measured: sequence, signals, contact, peaks, perturbations."""

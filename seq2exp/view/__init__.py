@@ -1,0 +1,1 @@
+"""What is drawn: tracks as data, then Plotly or matplotlib."""

@@ -1,0 +1,24 @@
+"""Fixtures that every test folder shares."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REAL_DATA = Path(
+    os.environ.get("SEQ2EXP_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "real")
+)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real K562 data; it is read in place and never part of the project."""
+    if not (REAL_DATA / "k562_chr22").is_dir():
+        pytest.skip(f"no real data at {REAL_DATA}; set SEQ2EXP_REAL_DATA to test with it")
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the run away from the user's cache, unless one is asked for."""
+    os.environ.setdefault("SEQ2EXP_CACHE", str(tmp_path_factory.mktemp("cache")))
