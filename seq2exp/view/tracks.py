@@ -113,8 +113,8 @@ class TrackSpec:
         the mask at base level: ``x`` int64 [n] positions, ``base`` list of A C G T N,
         ``height`` [n] the mask mean, ``lower``, ``upper`` [n], ``promoter``, ``closed``.
     ``"evidence"``
-        ``x``, ``width``, ``shares`` [n, k] adding up to 1 (0 where there is nothing), ``names`` [k],
-        ``colors`` [k].
+        ``x``, ``width``, ``shares`` [n, k] adding up to 1 (0 where there is nothing),
+        ``names`` [k], ``colors`` [k].
     ``"intervals"``
         ``start``, ``end`` int64 [n], ``name`` list, ``score`` [n], ``lane`` int [n],
         ``color`` list, ``hover`` list, ``summit`` int64 [n] (-1 none), ``lanes`` int.
@@ -277,10 +277,10 @@ def assign_lanes(starts: Any, ends: Any, gap: int = 0) -> NDArray[np.int64]:
     for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
         for lane, taken in enumerate(lanes):
             if all(end + gap <= other[0] or other[1] + gap <= start for other in taken):
+                taken.append((int(start), int(end)))
+                out[index] = lane
                 break
         else:
-            lane, taken = len(lanes), []
-            lanes.append(taken)
-        taken.append((int(start), int(end)))
-        out[index] = lane
+            lanes.append([(int(start), int(end))])
+            out[index] = len(lanes) - 1
     return out
