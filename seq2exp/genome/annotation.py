@@ -1,0 +1,313 @@
+"""Genes, transcripts and exons from a GTF, and finding a gene by what people call it."""
+
+import difflib
+import gzip
+import os
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from seq2exp.errors import InputError
+from seq2exp.genome.locus import Interval, from_one_based, resolve_chrom
+
+Strand = Literal["+", "-"]
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """One transcript of a gene.
+
+    Attributes
+    ----------
+    id
+        Transcript id as in the GTF.
+    start, end
+        0-based half-open bounds in bp.
+    exons
+        (start, end) of each exon in ascending order, 0-based half-open.
+    cds
+        First and last coding base as a 0-based half-open span, or None (non-coding).
+    canonical
+        True for the one transcript that stands for the gene.
+    """
+
+    id: str
+    start: int
+    end: int
+    exons: tuple[tuple[int, int], ...]
+    cds: tuple[int, int] | None
+    canonical: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gene:
+    """A gene with its transcripts.
+
+    Attributes
+    ----------
+    id, name
+        Gene id (without the version) and symbol.
+    chrom, start, end
+        0-based half-open bounds in bp over all transcripts.
+    strand
+        "+" or "-".
+    tss
+        0-based position of the first transcribed base of the canonical transcript.
+    biotype
+        e.g. "protein_coding"; "" where the GTF has none.
+    transcripts
+        The canonical one first, then by length, longest first.
+    """
+
+    id: str
+    name: str
+    chrom: str
+    start: int
+    end: int
+    strand: Strand
+    tss: int
+    biotype: str
+    transcripts: tuple[Transcript, ...]
+
+    @property
+    def interval(self) -> Interval:
+        """The span of all transcripts."""
+        return Interval(self.chrom, self.start, self.end)
+
+
+_ATTRIBUTE = re.compile(r'\s*([\w.]+)\s+(?:"([^"]*)"|([^";\s]+))\s*;?')
+
+
+def without_version(identifier: str) -> str:
+    """Return an Ensembl id without its version: ``ENSG00000100316.17`` → ``ENSG00000100316``."""
+    return re.sub(r"^(ENS[A-Z]*[GT]\d{11})\.\d+(_PAR_Y)?$", r"\1\2", identifier)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What the lines of one transcript have said so far."""
+
+    gene: str
+    name: str
+    chrom: str
+    strand: Strand
+    biotype: str
+    rank: int  # 2 MANE Select, 1 Ensembl canonical, 0 neither
+    start: int
+    end: int
+    exons: list[tuple[int, int]]
+    cds: tuple[int, int] | None
+
+
+class Annotation:
+    """The genes of a genome.
+
+    Attributes
+    ----------
+    genes : dict of str to Gene
+        By gene id (without version), in the order of the GTF.
+    """
+
+    def __init__(self, genes: Iterable[Gene]) -> None:
+        self.genes: dict[str, Gene] = {gene.id: gene for gene in genes}
+
+    @classmethod
+    def from_gtf(cls, path: str | os.PathLike[str]) -> "Annotation":
+        """Read a GTF (plain or gzip).
+
+        ``transcript``, ``exon`` and ``CDS`` lines are used; ``gene`` lines are not needed. The
+        canonical transcript is the one tagged ``MANE_Select``, else ``Ensembl_canonical``, else the
+        longest.
+
+        Raises
+        ------
+        InputError
+            Where the file is missing, not a GTF, or cut short.
+        """
+        return cls(_genes(_drafts(Path(path))))
+
+    @cached_property
+    def _by_text(self) -> dict[str, Gene]:
+        table: dict[str, Gene] = {}
+        # Ids win over symbols, and of two genes with one symbol the first wins.
+        for gene in self.genes.values():
+            table.setdefault(gene.id.upper(), gene)
+        for gene in self.genes.values():
+            table.setdefault(gene.name.upper(), gene)
+        return table
+
+    @cached_property
+    def _sorted(self) -> dict[str, tuple[list[int], list[Gene], int]]:
+        by_chrom: dict[str, list[Gene]] = defaultdict(list)
+        for gene in self.genes.values():
+            by_chrom[gene.chrom].append(gene)
+        table = {}
+        for chrom, genes in by_chrom.items():
+            genes.sort(key=lambda gene: (gene.start, gene.end))
+            longest = max(gene.end - gene.start for gene in genes)
+            table[chrom] = ([gene.start for gene in genes], genes, longest)
+        return table
+
+    def find(self, text: str) -> Gene:
+        """Return the gene with this symbol (any case) or id (with or without version).
+
+        Raises
+        ------
+        InputError
+            For an unknown gene, offering the nearest names.
+        """
+        gene = self.get(text)
+        if gene is not None:
+            return gene
+        near = self.suggest(text)
+        hint = f"did you mean {', '.join(near)}?" if near else "check the spelling or give its id."
+        raise InputError(f"There is no gene '{text.strip()}' in this annotation; {hint}")
+
+    def get(self, text: str) -> Gene | None:
+        """Return the gene as `find` does, or None where there is none."""
+        return self._by_text.get(without_version(text.strip().upper()))
+
+    def suggest(self, text: str, n: int = 5) -> list[str]:
+        """Return up to `n` symbols or ids near `text`: first those that begin with it."""
+        wanted = without_version(text.strip().upper())
+        if not wanted:
+            return []
+        begins = sorted((key for key in self._by_text if key.startswith(wanted)), key=len)
+        keys = begins[:n]
+        if len(keys) < n:
+            keys += difflib.get_close_matches(wanted, self._by_text, n=n, cutoff=0.5)
+        names: dict[str, None] = {}
+        for key in keys:
+            gene = self._by_text[key]
+            names[gene.id if key == gene.id.upper() else gene.name] = None
+        return list(names)[:n]
+
+    def overlapping(self, interval: Interval) -> list[Gene]:
+        """Return the genes that share a base with `interval`, by start."""
+        chrom = resolve_chrom(interval.chrom, self._sorted)
+        if chrom is None:
+            return []
+        starts, genes, longest = self._sorted[chrom]
+        first = bisect_left(starts, interval.start - longest)
+        last = bisect_left(starts, interval.end)
+        return [gene for gene in genes[first:last] if gene.end > interval.start]
+
+    def symbols(self) -> list[str]:
+        """Return all gene symbols, sorted, each once."""
+        return sorted({gene.name for gene in self.genes.values()})
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        with open(path, "rb") as probe:
+            zipped = probe.read(2) == b"\x1f\x8b"
+        with gzip.open(path, "rt") if zipped else open(path) as file:
+            yield from file
+    except FileNotFoundError:
+        raise InputError(f"There is no annotation at {path}; give the path of a GTF.") from None
+    except (EOFError, OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"The annotation {path} cannot be read ({error}); it may be cut short, fetch it again."
+        ) from None
+
+
+def _drafts(path: Path) -> dict[tuple[str, str, str], _Draft]:
+    drafts: dict[tuple[str, str, str], _Draft] = {}
+    for number, line in enumerate(_lines(path), 1):
+        if line.startswith("#") or not line.strip():
+            continue
+        fields = line.rstrip("\n").split("\t")
+        try:
+            chrom, _, feature, first, last, _, strand, _, text = fields[:9]
+            start, end = from_one_based(int(first)), int(last)
+        except ValueError:
+            raise InputError(
+                f"Line {number} of {path} is not GTF; nine tab-separated columns are needed."
+            ) from None
+        if feature not in ("transcript", "exon", "CDS"):
+            continue
+        tags: set[str] = set()
+        values: dict[str, str] = {}
+        for key, quoted, bare in _ATTRIBUTE.findall(text):
+            if key == "tag":
+                tags.add(quoted or bare)
+            else:
+                values.setdefault(key, quoted or bare)
+        gene, transcript = values.get("gene_id"), values.get("transcript_id")
+        if not gene or not transcript or strand not in ("+", "-") or start >= end or start < 0:
+            raise InputError(
+                f"Line {number} of {path} needs a gene_id, a transcript_id, a strand (+ or -) and "
+                "1 <= start <= end."
+            )
+        # refGene lists one accession at several places, so the place is part of the key.
+        key_ = (gene, transcript, chrom + strand)
+        draft = drafts.get(key_)
+        if draft is None:
+            name = values.get("gene_name") or values.get("gene") or gene
+            biotype = values.get("gene_type") or values.get("gene_biotype") or ""
+            draft = drafts[key_] = _Draft(
+                gene,
+                name,
+                chrom,
+                strand,  # type: ignore[arg-type]
+                biotype,
+                0,
+                start,
+                end,
+                [],
+                None,
+            )
+        if "MANE_Select" in tags:
+            draft.rank = 2
+        elif "Ensembl_canonical" in tags:
+            draft.rank = max(draft.rank, 1)
+        draft.start, draft.end = min(draft.start, start), max(draft.end, end)
+        if feature == "exon":
+            draft.exons.append((start, end))
+        elif feature == "CDS":
+            old = draft.cds or (start, end)
+            draft.cds = (min(old[0], start), max(old[1], end))
+    if not drafts:
+        raise InputError(f"{path} has no transcript, exon or CDS lines; give a GTF of genes.")
+    return drafts
+
+
+def _genes(drafts: dict[tuple[str, str, str], _Draft]) -> Iterator[Gene]:
+    by_gene: dict[tuple[str, str], list[tuple[str, _Draft]]] = defaultdict(list)
+    for (gene, transcript, place), draft in drafts.items():
+        by_gene[gene, place].append((transcript, draft))
+    seen: set[str] = set()
+    for (gene, _), members in by_gene.items():
+        identifier = without_version(gene)
+        if identifier in seen:
+            # The same id on chrX and chrY, or at a second place: the first place keeps the id.
+            continue
+        seen.add(identifier)
+        members.sort(key=lambda item: (-item[1].rank, item[1].start - item[1].end, item[0]))
+        first = members[0][1]
+        yield Gene(
+            id=identifier,
+            name=first.name,
+            chrom=first.chrom,
+            start=min(draft.start for _, draft in members),
+            end=max(draft.end for _, draft in members),
+            strand=first.strand,
+            tss=first.start if first.strand == "+" else first.end - 1,
+            biotype=first.biotype,
+            transcripts=tuple(
+                Transcript(
+                    id=transcript,
+                    start=draft.start,
+                    end=draft.end,
+                    exons=tuple(sorted(draft.exons)) or ((draft.start, draft.end),),
+                    cds=draft.cds,
+                    canonical=index == 0,
+                )
+                for index, (transcript, draft) in enumerate(members)
+            ),
+        )
