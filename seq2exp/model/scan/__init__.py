@@ -1,0 +1,109 @@
+"""The selective scan of Mamba: one function, several implementations, chosen in one place.
+
+For every channel c and state n, with s_0 = 0::
+
+    s_t[c, n] = exp(dt_t[c] · A[c, n]) · s_{t-1}[c, n] + dt_t[c] · x_t[c] · B_t[n]
+    y_t[c]    = Σ_n C_t[n] · s_t[c, n] + D[c] · x_t[c]
+
+An implementation is a module with ``available() -> bool`` and ``selective_scan(x, dt, A, B, C, D)``
+that is differentiable in all six arguments; it is imported only when it is asked for.
+"""
+
+import importlib
+import logging
+from functools import cache
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+_MODULES = {"torch": "seq2exp.model.scan.chunked", "cpu": "seq2exp.model.scan.cpu"}
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(_MODULES[name])
+
+
+def implementations() -> dict[str, bool]:
+    """Return every implementation's name and whether it can run on this machine.
+
+    "torch" is pure PyTorch and always there; "cpu" is the C++ kernel, which needs a compiler.
+    """
+    found = {}
+    for name in _MODULES:
+        try:
+            found[name] = bool(_module(name).available())
+        except ModuleNotFoundError:  # an implementation whose file or library is not installed
+            found[name] = False
+    return found
+
+
+def resolve(implementation: str, device: torch.device | str) -> str:
+    """Return the implementation that `implementation` means for tensors on `device`.
+
+    "auto" is the C++ kernel for tensors in main memory where it is available, else "torch". The
+    first choice for each kind of device is logged.
+
+    Raises
+    ------
+    ValueError
+        Unknown name, or an implementation that cannot run here or on that device.
+    """
+    if implementation != "auto" and implementation not in _MODULES:
+        names = ", ".join(["auto", *_MODULES])
+        raise ValueError(f"unknown scan implementation {implementation!r}; use one of {names}")
+    return _resolve(implementation, torch.device(device).type)
+
+
+@cache
+def _resolve(implementation: str, device_type: str) -> str:
+    if implementation == "auto":
+        name = "cpu" if device_type == "cpu" and implementations()["cpu"] else "torch"
+    else:
+        name = implementation
+        if name == "cpu" and device_type != "cpu":
+            raise ValueError(f"scan implementation 'cpu' cannot run on {device_type} tensors")
+        if not implementations()[name]:
+            raise ValueError(f"scan implementation {name!r} is not available on this machine")
+    logger.info("selective scan on %s: %s", device_type, name)
+    return name
+
+
+def selective_scan(
+    x: Tensor,
+    dt: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    *,
+    implementation: str = "auto",
+) -> Tensor:
+    """Run the selective scan from a zero state; differentiable in every argument.
+
+    Parameters
+    ----------
+    x, dt : Tensor [batch, length, channels]
+        Input and step sizes; `dt` is already positive (after softplus).
+    A : Tensor [channels, state]
+        Negative decay rates.
+    B, C : Tensor [batch, length, state]
+        Input and output projections of each position.
+    D : Tensor [channels]
+        Skip connection.
+    implementation : str
+        "auto", "torch" or "cpu"; see `resolve`.
+
+    Returns
+    -------
+    Tensor [batch, length, channels]
+        In `x`'s dtype. The state itself is float32 (float64 where `x` is float64).
+    """
+    work = torch.float64 if x.dtype == torch.float64 else torch.float32
+    if implementation == "auto" and work == torch.float64:
+        implementation = "torch"  # the compiled kernels are float32
+    name = resolve(implementation, x.device)
+    scan = _module(name).selective_scan
+    return scan(*(value.to(work) for value in (x, dt, A, B, C, D))).to(x.dtype)

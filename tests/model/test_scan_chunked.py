@@ -1,0 +1,125 @@
+"""The chunk-parallel scan against the recurrence itself, position by position in float64."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from seq2exp.model import scan
+from seq2exp.model.scan import chunked
+
+NAMES = ("x", "dt", "A", "B", "C", "D")
+
+
+def sequential(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
+    """The definition: one position after the other, differentiable by autograd."""
+    state = x.new_zeros(x.shape[0], *A.shape)
+    out = []
+    for t in range(x.shape[1]):
+        decay = torch.exp(dt[:, t, :, None] * A)
+        state = decay * state + (dt[:, t] * x[:, t])[:, :, None] * B[:, t, None, :]
+        out.append((state * C[:, t, None, :]).sum(-1) + D * x[:, t])
+    return torch.stack(out, 1)
+
+
+def inputs(
+    batch: int, length: int, channels: int, state: int, seed: int = 0, step: float = 0.1
+) -> list[Tensor]:
+    g = torch.Generator().manual_seed(seed)
+    normal = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64)  # noqa: E731
+    dt = step * torch.exp(normal(batch, length, channels))
+    A = -torch.exp(normal(channels, state))
+    return [
+        normal(batch, length, channels),
+        dt,
+        A,
+        normal(batch, length, state),
+        normal(batch, length, state),
+        normal(channels),
+    ]
+
+
+def close(got: Tensor, want: Tensor, rtol: float) -> None:
+    scale = want.abs().max().clamp(min=1e-30)
+    assert got.shape == want.shape
+    assert ((got.double() - want).abs().max() / scale).item() < rtol
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    batch=st.integers(1, 3),
+    length=st.integers(1, 200),
+    channels=st.integers(1, 5),
+    state=st.integers(1, 5),
+    block=st.sampled_from([1, 500, 2**21]),
+    seed=st.integers(0, 2**16),
+)
+def test_forward_and_gradients_equal_the_recurrence(batch, length, channels, state, block, seed):
+    values = inputs(batch, length, channels, state, seed)
+    weight = torch.randn(batch, length, channels, dtype=torch.float64)
+    truth = [v.clone().requires_grad_() for v in values]
+    want = sequential(*truth)
+    (want * weight).sum().backward()
+    mine = [v.float().requires_grad_() for v in values]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(chunked._BLOCK_ELEMENTS, "cpu", block)  # 1: blocks of 64 positions
+        got = chunked.selective_scan(*mine)
+        (got * weight.float()).sum().backward()
+    close(got, want, 1e-5)
+    for name, a, b in zip(NAMES, mine, truth, strict=True):
+        assert a.grad is not None and b.grad is not None, name
+        close(a.grad, b.grad, 2e-5)
+
+
+def test_float64_gradients_are_exact_to_rounding():
+    values = [v.requires_grad_() for v in inputs(2, 9, 2, 3)]
+    assert torch.autograd.gradcheck(chunked.selective_scan, values)
+
+
+@pytest.mark.parametrize("step", [1e-6, 1e-3, 1.0, 1e3])
+def test_neither_tiny_nor_huge_steps_overflow(step):
+    values = inputs(1, 3000, 2, 4, step=step)
+    want = sequential(*values)
+    mine = [v.float().requires_grad_() for v in values]
+    got = chunked.selective_scan(*mine)
+    got.sum().backward()
+    close(got, want, 1e-5)
+    assert all(bool(torch.isfinite(v.grad).all()) for v in mine if v.grad is not None)
+
+
+def test_strided_inputs_and_half_precision():
+    values = [v.float() for v in inputs(1, 50, 3, 4)]
+    want = scan.selective_scan(*values, implementation="torch")
+    x, dt, A, B, C, D = values
+    both = torch.cat([B, C], -1)
+    B, C = both.split(4, -1)  # views into one tensor, as the layer passes them
+    x = x.transpose(1, 2).contiguous().transpose(1, 2)
+    assert torch.equal(scan.selective_scan(x, dt, A, B, C, D, implementation="torch"), want)
+    half = scan.selective_scan(x.bfloat16(), dt, A, B, C, D, implementation="torch")
+    assert half.dtype == torch.bfloat16
+    close(half, want.double(), 2e-2)
+
+
+def test_choice_of_implementation(caplog):
+    scan._resolve.cache_clear()
+    found = scan.implementations()
+    assert found["torch"]
+    assert set(found) == {"torch", "cpu"}
+    with caplog.at_level("INFO", "seq2exp.model.scan"):
+        for _ in range(3):
+            assert scan.resolve("auto", "cpu") == ("cpu" if found["cpu"] else "torch")
+    assert len(caplog.records) == 1
+    assert scan.resolve("auto", "cuda") == "torch"
+    assert scan.resolve("torch", torch.device("cpu")) == "torch"
+    with pytest.raises(ValueError, match="'fast'; use one of auto, torch, cpu"):
+        scan.resolve("fast", "cpu")
+    with pytest.raises(ValueError, match="cannot run on cuda"):
+        scan.resolve("cpu", "cuda")
+
+
+def test_float64_keeps_its_precision_under_auto():
+    values = inputs(1, 20, 2, 3)
+    got = scan.selective_scan(*values)
+    assert got.dtype == torch.float64
+    close(got, sequential(*values), 1e-13)
