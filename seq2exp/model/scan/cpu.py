@@ -1,0 +1,349 @@
+"""The selective scan on a CPU: builds ``cpu_kernel.cpp`` at first use and gives it to autograd.
+
+The kernel is one C++ source, compiled for this very processor by the C++ compiler that is found
+(``$CXX``, else ``c++``, ``g++``, ``clang++``) and kept in the cache folder under a name made of
+the source's digest, the compiler's version and the processor's features. Where it cannot be built,
+`available` is False, one logged line says why, and the caller takes another implementation.
+"""
+
+import ctypes
+import functools
+import hashlib
+import logging
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from seq2exp import files
+
+logger = logging.getLogger(__name__)
+
+SOURCE = Path(__file__).with_name("cpu_kernel.cpp")
+# As in the kernel: channels in one vector, states of one channel, steps between stored states.
+LANES, STATES, CHUNK = 16, 16, 64
+# The largest scratch array for the gradients of B and C, in bytes: it should stay in the cache.
+PARTS_BYTES = 8 << 20
+_LOG2E = 1.4426950408889634
+
+_FLAGS = ["-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC"]
+# The first that compiles is taken: everything this processor has, or what any of its kind has.
+_TARGETS = [["-march=native"], ["-mcpu=native"], []]
+
+
+class _BuildError(Exception):
+    """Why there is no kernel, in one sentence."""
+
+
+class _Problem(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("batch", "length", "channels", "reverse", "threads")),
+        *((name, ctypes.c_void_p) for name in ("x", "dt", "A", "B", "C", "D", "borders")),
+        ("keep_borders", ctypes.c_int64),
+    ]
+
+
+class _Gradients(ctypes.Structure):
+    _fields_ = [
+        ("segment", ctypes.c_int64),
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("y", "x", "dt", "A", "B", "C", "D", "carry", "parts")
+        ),
+    ]
+
+
+# ---- Building ------------------------------------------------------------------------------------
+
+
+def _compiler() -> list[str]:
+    """Return the compiler's command, from ``$CXX`` or the usual names."""
+    if chosen := os.environ.get("CXX"):
+        command = shlex.split(chosen)
+        if not command or shutil.which(command[0]) is None:
+            raise _BuildError(f"$CXX names {chosen!r}, which is not on the PATH")
+        return command
+    for name in ("c++", "g++", "clang++"):
+        if shutil.which(name):
+            return [name]
+    raise _BuildError("no C++ compiler (c++, g++ or clang++) is on the PATH")
+
+
+def _run(command: list[str]) -> str:
+    """Return what a command prints; raise _BuildError with its last line where it fails."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=300, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _BuildError(f"{command[0]} could not be run ({error})") from error
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
+        why = next((line for line in said if "error" in line), said[-1])
+        raise _BuildError(f"{command[0]} failed: {why.strip()}")
+    return done.stdout
+
+
+def _processor() -> str:
+    """Return what names this processor's features, for ``-march=native`` means another elsewhere."""
+    lines = [platform.machine(), platform.processor()]
+    try:
+        text = Path("/proc/cpuinfo").read_text(errors="replace")
+    except OSError:
+        pass
+    else:
+        wanted = ("flags", "Features", "model name", "CPU part")
+        lines += sorted({line for line in text.splitlines() if line.startswith(wanted)})
+    return "\n".join(lines)
+
+
+def _build() -> Path:
+    """Return the compiled kernel's path, compiling it if it is not in the cache.
+
+    It is written whole or not at all, so two processes may build it at once.
+    """
+    compiler = _compiler()
+    version = _run([*compiler, "--version"])
+    key = "\n".join([SOURCE.read_text(), version, _processor(), *_FLAGS, str(_TARGETS)])
+    name = hashlib.sha256(key.encode()).hexdigest()[:20]
+    library = files.cache_dir() / "kernels" / f"scan-{name}.so"
+    if library.exists():
+        return library
+    failures = []
+    for target in _TARGETS:
+        try:
+            with files.atomic_path(library) as draft:
+                command = [*compiler, *_FLAGS, *target, "-pthread", str(SOURCE), "-o", str(draft)]
+                _run(command)
+        except _BuildError as error:
+            failures.append(error)
+        else:
+            logger.info("built the CPU scan kernel: %s", shlex.join(command[:-2]))
+            return library
+    raise failures[0]
+
+
+def _load() -> ctypes.CDLL:
+    library = ctypes.CDLL(str(_build()))
+    library.seq2exp_scan_forward.argtypes = [ctypes.POINTER(_Problem), ctypes.c_void_p]
+    library.seq2exp_scan_forward.restype = None
+    library.seq2exp_scan_backward.argtypes = [
+        ctypes.POINTER(_Problem),
+        ctypes.POINTER(_Gradients),
+    ]
+    library.seq2exp_scan_backward.restype = None
+    return library
+
+
+class _Kernel(NamedTuple):
+    library: ctypes.CDLL | None
+    reason: str  # why there is none
+
+
+_lock = threading.Lock()
+
+
+@functools.cache
+def _cached_kernel() -> _Kernel:
+    try:
+        return _Kernel(_load(), "")
+    except (_BuildError, OSError, AttributeError) as error:
+        logger.warning("no CPU scan kernel, another implementation is used: %s", error)
+        return _Kernel(None, str(error))
+
+
+def _kernel() -> _Kernel:
+    with _lock:  # so that threads that arrive together build once
+        return _cached_kernel()
+
+
+def available() -> bool:
+    """Return whether the kernel can run here; the first call builds it (about two seconds)."""
+    return _kernel().library is not None
+
+
+# ---- Calling -------------------------------------------------------------------------------------
+
+
+def _blocks(value: Tensor) -> Tensor:
+    """Lay [channels, ...] out as [blocks, ..., LANES], with zeros after the last channel."""
+    excess = -value.shape[0] % LANES
+    padded = pad(value, [0] * (2 * value.ndim - 1) + [excess])
+    return padded.unflatten(0, (-1, LANES)).movedim(1, -1).contiguous()
+
+
+def _channels(value: Tensor, channels: int) -> Tensor:
+    """Undo `_blocks` after a sum over the batch: [batch, blocks, ..., LANES] to [channels, ...]."""
+    return value.sum(0).movedim(-1, 1).flatten(0, 1)[:channels]
+
+
+class _Call:
+    """One scan's arguments as the kernel wants them; keeps alive what the pointers point to."""
+
+    def __init__(
+        self,
+        tensors: tuple[Tensor, ...],
+        reverse: bool,
+        borders: Tensor | None = None,
+        keep_borders: bool = False,
+    ) -> None:
+        x, dt, A, B, C, D = (tensor.detach().contiguous() for tensor in tensors)
+        self.shape = x.shape
+        batch, length, channels = x.shape
+        self.units = batch * -(-channels // LANES)
+        if borders is None:
+            stored = -(-length // CHUNK) if keep_borders else 1
+            borders = x.new_empty(self.units, stored, STATES, LANES)
+        self.borders = borders
+        self.inputs = (x, dt, _blocks(A * _LOG2E), B, C, _blocks(D), borders)
+        self.problem = _Problem(
+            *(*x.shape, reverse, torch.get_num_threads()),
+            *(tensor.data_ptr() for tensor in self.inputs),
+            keep_borders,
+        )
+
+    def forward(self) -> Tensor:
+        y = self.borders.new_empty(self.shape)
+        _library().seq2exp_scan_forward(ctypes.byref(self.problem), y.data_ptr())
+        return y
+
+    def backward(self, grad: Tensor) -> tuple[Tensor, ...]:
+        batch, length, channels = self.shape
+        grad = grad.detach().to(torch.float32).contiguous()
+        new = grad.new_empty
+        # Steps between two sums over channels; the parts of as many are stored.
+        room = PARTS_BYTES // (2 * self.units * STATES * 4)
+        segment = max(1, min(room, length) // CHUNK) * CHUNK
+        x, dt = new(self.shape), new(self.shape)
+        A = grad.new_zeros(self.units, STATES, LANES)
+        B, C = new(batch, length, STATES), new(batch, length, STATES)
+        D = grad.new_zeros(self.units, LANES)
+        carry, parts = torch.zeros_like(A), new(2, self.units, segment, STATES)
+        tensors = (grad, x, dt, A, B, C, D, carry, parts)
+        gradients = _Gradients(segment, *(tensor.data_ptr() for tensor in tensors))
+        _library().seq2exp_scan_backward(ctypes.byref(self.problem), ctypes.byref(gradients))
+        A, D = (_channels(value.unflatten(0, (batch, -1)), channels) for value in (A, D))
+        return x, dt, A, B, C, D
+
+
+def _library() -> ctypes.CDLL:
+    kernel = _kernel()
+    if kernel.library is None:
+        raise RuntimeError(f"the CPU scan kernel is not available: {kernel.reason}")
+    return kernel.library
+
+
+class _Scan(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, reverse: bool, *tensors: Tensor) -> Tensor:
+        call = _Call(tensors, reverse, keep_borders=True)
+        ctx.reverse = reverse
+        ctx.save_for_backward(*tensors, call.borders)
+        return call.forward()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        *tensors, borders = ctx.saved_tensors
+        call = _Call(tuple(tensors), ctx.reverse, borders, keep_borders=True)
+        return None, *call.backward(grad)
+
+
+def _check(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> None:
+    if x.ndim != 3 or A.ndim != 2:
+        raise ValueError(
+            f"x must be [batch, length, channels] and A [channels, state], not {list(x.shape)} "
+            f"and {list(A.shape)}"
+        )
+    batch, length, channels = x.shape
+    state = A.shape[1]
+    wanted = {
+        "dt": (dt, (batch, length, channels)),
+        "A": (A, (channels, state)),
+        "B": (B, (batch, length, state)),
+        "C": (C, (batch, length, state)),
+        "D": (D, (channels,)),
+    }
+    for name, (tensor, shape) in wanted.items():
+        if tensor.shape != shape:
+            raise ValueError(f"{name} must be {list(shape)}, not {list(tensor.shape)}")
+    for name, tensor in {"x": x, **{name: tensor for name, (tensor, _) in wanted.items()}}.items():
+        if tensor.device.type != "cpu" or tensor.dtype != torch.float32:
+            raise TypeError(
+                f"{name} is {tensor.dtype} on {tensor.device}; the CPU scan takes float32 on the CPU"
+            )
+
+
+def selective_scan_cpu(
+    x: Tensor,
+    dt: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    *,
+    reverse: bool = False,
+) -> Tensor:
+    """Run the selective scan with the C++ kernel; differentiable, once, in every tensor.
+
+    Results do not depend on the number of threads, ``torch.get_num_threads()``; the interpreter's
+    lock is released meanwhile. For the gradient the states before every 64th step are kept
+    (``batch · length · channels · state / 64`` floats) and the others computed again.
+
+    Parameters
+    ----------
+    x, dt : Tensor [batch, length, channels]
+        Input and step sizes (positive), float32. Fastest where contiguous; else they are copied.
+    A : Tensor [channels, state]
+        Decay rates, negative. States are computed 16 at a time, so 16 (or a multiple) is best.
+    B, C : Tensor [batch, length, state]
+        Input and output projections of each position.
+    D : Tensor [channels]
+        Skip connection.
+    reverse : bool
+        Scan from the last position to the first: what flipping x, dt, B, C and the result along
+        the length gives, without the copies.
+
+    Returns
+    -------
+    Tensor [batch, length, channels]
+        y, float32.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Shapes that do not fit; tensors that are not float32 in main memory.
+    RuntimeError
+        The kernel is not `available`; or the gradient is differentiated again.
+
+    Notes
+    -----
+    Equation 2 and algorithm 2 of Gu & Dao, "Mamba: Linear-Time Sequence Modeling with Selective
+    State Spaces" (2023), with the simplified discretisation of B that its code uses.
+    """
+    _check(x, dt, A, B, C, D)
+    if x.numel() == 0 or A.numel() == 0:
+        return x * D
+    excess = -A.shape[1] % STATES
+    groups = zip(*(pad(value, (0, excess)).split(STATES, -1) for value in (A, B, C)), strict=True)
+    y: Tensor | None = None
+    for group_A, group_B, group_C in groups:
+        tensors = (x, dt, group_A, group_B, group_C, D if y is None else torch.zeros_like(D))
+        if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
+            part = _Scan.apply(reverse, *tensors)
+        else:
+            part = _Call(tensors, reverse).forward()
+        y = part if y is None else y + part
+    assert y is not None
+    return y
+
+
+selective_scan = selective_scan_cpu

@@ -1,0 +1,405 @@
+// The selective scan of Mamba on a CPU, forward and backward.
+//
+//   s_t = exp(dt_t A) s_{t-1} + dt_t x_t B_t        s_0 = 0
+//   y_t = <C_t, s_t> + D x_t
+//
+// Sixteen channels stand side by side in one vector and the sixteen states of each are sixteen such
+// vectors, held in registers from step to step: y needs no sum across lanes, and B_t[n] and C_t[n]
+// are broadcasts. One source serves AVX-512 (one register a vector), AVX2 (two) and NEON (four),
+// through the vector types of GCC and Clang. Vectors are 64 bytes; `cpu.py` pads A, B, C, D and
+// every scratch array to whole vectors, x, dt, y and their gradients keep torch's layout.
+//
+// A "unit" is one block of 16 channels of one batch entry. Units are dealt out to the threads in
+// order; no result depends on how many threads there are. Time is walked in chunks of 64 steps, all
+// units of a thread before the next chunk, so that rows of x come from memory in long runs.
+
+#include <cmath>
+#include <condition_variable>
+#include <cstdint>
+#include <cstring>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+#define INLINE inline __attribute__((always_inline))
+
+namespace {
+
+constexpr int LANES = 16;     // channels side by side in one vector
+constexpr int STATES = 16;    // states of one channel
+constexpr int CHUNK = 64;     // steps between two stored states
+constexpr int BORDER = STATES * LANES;
+
+typedef float Vec __attribute__((vector_size(LANES * 4)));
+typedef int32_t Bits __attribute__((vector_size(LANES * 4)));
+
+INLINE Vec splat(float value) { return value - Vec{}; }
+
+// `width` channels from `from` on; the lanes after the last channel are zero.
+template <bool Whole>
+INLINE Vec load(const float *from, int width) {
+    Vec value{};
+    std::memcpy(&value, from, Whole ? sizeof(Vec) : sizeof(float) * width);
+    return value;
+}
+
+template <bool Whole>
+INLINE void store(float *to, Vec value, int width) {
+    std::memcpy(to, &value, Whole ? sizeof(Vec) : sizeof(float) * width);
+}
+
+// 2^power - 1 for power <= 0, accurate relative to itself: a state that decays by a millionth a
+// step still does so, where 1 - 1e-6 in single precision is off by several per cent. The polynomial
+// is (2^f - 1) / f on [-1/2, 1/2], so that of 2^f has the constant term 1 exactly.
+INLINE Vec exp2_minus_one(Vec power) {
+    const Vec lowest = splat(-126.0f);
+    power = power < lowest ? lowest : power;           // a NaN stays one
+    const Vec shifter = splat(12582912.0f + 127.0f);   // 1.5 * 2^23: adding it rounds to integers,
+    const Vec shifted = power + shifter;               // 127: the exponent's bias
+    const Vec f = power - (shifted - shifter);
+    const Vec scale = (Vec)((Bits)shifted << 23);
+    Vec p = splat(0.00133335381f);
+    p = p * f + 0.00966624543f;
+    p = p * f + 0.0555050038f;
+    p = p * f + 0.240223512f;
+    p = p * f + 0.693147123f;
+    p = p * f;
+    return scale * p + (scale - 1.0f);
+}
+
+// Sums across lanes, sixteen at once: lane n of the result is the sum of the lanes of part(n).
+// Two half-summed vectors are folded into one at each of four levels.
+template <int Half>
+INLINE Vec fold(Vec a, Vec b) {
+    Bits low, high;
+    for (int lane = 0; lane < LANES; ++lane) {
+        const int source = lane & ~Half;
+        low[lane] = source + ((lane & Half) ? LANES : 0);
+        high[lane] = low[lane] + Half;
+    }
+#if defined(__clang__)
+    Vec first{}, second{};
+    for (int lane = 0; lane < LANES; ++lane) {
+        first[lane] = low[lane] < LANES ? a[low[lane]] : b[low[lane] - LANES];
+        second[lane] = high[lane] < LANES ? a[high[lane]] : b[high[lane] - LANES];
+    }
+    return first + second;
+#else
+    return __builtin_shuffle(a, b, low) + __builtin_shuffle(a, b, high);
+#endif
+}
+
+struct Pair {
+    Vec first, second;
+};
+
+template <int Step, class Part>
+INLINE Pair sum_lanes(int n, Part part) {
+    if constexpr (Step == LANES) {
+        return part(n);
+    } else {
+        const Pair a = sum_lanes<Step * 2>(n, part);
+        const Pair b = sum_lanes<Step * 2>(n + Step, part);
+        return {fold<Step>(a.first, b.first), fold<Step>(a.second, b.second)};
+    }
+}
+
+// Threads that start together and can wait for each other. Fewer run where the system gives fewer.
+class Team {
+  public:
+    template <class Work>
+    static void run(int wanted, Work work) {
+        Team team;
+        std::vector<std::thread> others;
+        try {
+            others.reserve(wanted);
+            for (int i = 1; i < wanted; ++i) {
+                others.emplace_back([&team, &work, i] {
+                    team.wait_for_start();
+                    work(i, team);
+                });
+                ++team.size_;
+            }
+        } catch (const std::system_error &) {
+        }
+        team.start();
+        work(0, team);
+        for (std::thread &other : others) other.join();
+    }
+
+    int size() const { return size_; }
+
+    void barrier() {
+        if (size_ == 1) return;
+        std::unique_lock<std::mutex> lock(mutex_);
+        const long round = round_;
+        if (++arrived_ == size_) {
+            arrived_ = 0;
+            ++round_;
+            changed_.notify_all();
+        } else {
+            changed_.wait(lock, [&] { return round_ != round; });
+        }
+    }
+
+  private:
+    void start() {
+        std::lock_guard<std::mutex> lock(mutex_);
+        started_ = true;
+        changed_.notify_all();
+    }
+    void wait_for_start() {
+        std::unique_lock<std::mutex> lock(mutex_);
+        changed_.wait(lock, [&] { return started_; });
+    }
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool started_ = false;
+    int size_ = 1, arrived_ = 0;
+    long round_ = 0;
+};
+
+// Fresh output comes as pages that are mapped at the first write; huge ones are mapped faster.
+void prefer_huge_pages(float *memory, int64_t count) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    constexpr uintptr_t HUGE = 2 << 20;
+    const uintptr_t begin = ((uintptr_t)memory + HUGE - 1) / HUGE * HUGE;
+    const uintptr_t end = (uintptr_t)(memory + count) / HUGE * HUGE;
+    if (end > begin) madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+#else
+    (void)memory, (void)count;
+#endif
+}
+
+}  // namespace
+
+extern "C" {
+
+// What both directions read. Field order and types are mirrored in cpu.py.
+struct Problem {
+    int64_t batch, length, channels, reverse, threads;
+    const float *x, *dt;   // [batch, length, channels]
+    const float *A;        // [blocks, STATES, LANES], times log2(e)
+    const float *B, *C;    // [batch, length, STATES]
+    const float *D;        // [blocks, LANES]
+    float *borders;        // [batch * blocks, chunks, STATES, LANES]: the states before each chunk,
+    int64_t keep_borders;  // or, if 0, [batch * blocks, 1, STATES, LANES]: the running states
+};
+
+struct Gradients {
+    int64_t segment;       // steps between two sums over channels, a multiple of CHUNK
+    const float *y;        // in  [batch, length, channels]
+    float *x, *dt;         // out [batch, length, channels]
+    float *A;              // out [batch * blocks, STATES, LANES], zero before
+    float *B, *C;          // out [batch, length, STATES]
+    float *D;              // out [batch * blocks, LANES], zero before
+    float *carry;          // scratch [batch * blocks, STATES, LANES], zero before
+    float *parts;          // scratch [2, batch * blocks, segment, STATES]
+};
+
+}  // extern "C"
+
+namespace {
+
+// One unit in one stretch of time: where step i of it lies.
+struct Stretch {
+    const float *x, *dt, *B, *C;
+    int64_t row;    // from one step to the next in x, dt, y: +-channels
+    int64_t brow;   // in B, C: +-STATES
+    int64_t first;  // offset of step 0 in x, dt, y
+    int width, steps;
+
+    Stretch(const Problem &p, int64_t unit, int64_t from, int steps_) : steps(steps_) {
+        const int64_t blocks = (p.channels + LANES - 1) / LANES;
+        const int64_t b = unit / blocks, channel = unit % blocks * LANES;
+        const int64_t t = b * p.length + (p.reverse ? p.length - 1 - from : from);
+        const int64_t sign = p.reverse ? -1 : 1;
+        width = p.channels - channel < LANES ? (int)(p.channels - channel) : LANES;
+        first = t * p.channels + channel;
+        x = p.x + first;
+        dt = p.dt + first;
+        B = p.B + t * STATES;
+        C = p.C + t * STATES;
+        row = sign * p.channels;
+        brow = sign * STATES;
+    }
+};
+
+template <bool Whole>
+void forward(const Stretch &at, const Vec *A, Vec D, const Vec *before, Vec *after, float *y) {
+    Vec s[STATES];
+    for (int n = 0; n < STATES; ++n) s[n] = before[n];
+    for (int i = 0; i < at.steps; ++i) {
+        const float *xi = at.x + i * at.row, *dti = at.dt + i * at.row;
+        const float *B = at.B + i * at.brow, *C = at.C + i * at.brow;
+        __builtin_prefetch(xi + CHUNK * at.row, 0, 2);
+        __builtin_prefetch(dti + CHUNK * at.row, 0, 2);
+        const Vec x = load<Whole>(xi, at.width), dt = load<Whole>(dti, at.width);
+        const Vec u = dt * x;
+        Vec sum[2] = {D * x, Vec{}};
+#pragma GCC unroll 16
+        for (int n = 0; n < STATES; ++n) {
+            s[n] = exp2_minus_one(dt * A[n]) * s[n] + (u * B[n] + s[n]);
+            sum[n & 1] += s[n] * C[n];
+        }
+        store<Whole>(y + i * at.row, sum[0] + sum[1], at.width);
+    }
+    for (int n = 0; n < STATES; ++n) after[n] = s[n];
+}
+
+// The gradients of one chunk, the states of which are computed again from its border.
+//
+//   g_t = C_t gy_t + a_{t+1} g_{t+1}    (a_t = exp(dt_t A);  carry: a_{t+1} g_{t+1})
+template <bool Whole>
+void backward(const Stretch &at, const Vec *A, Vec D, const Vec *border, const float *gy, float *gx,
+              float *gdt, Vec *gA, Vec *gD, Vec *gB, Vec *gC, Vec *carry) {
+    Vec states[CHUNK + 1][STATES], decay[CHUNK][STATES];
+    for (int n = 0; n < STATES; ++n) states[0][n] = border[n];
+    {
+        Vec s[STATES];
+        for (int n = 0; n < STATES; ++n) s[n] = border[n];
+        for (int i = 0; i < at.steps; ++i) {
+            const float *B = at.B + i * at.brow;
+            const Vec dt = load<Whole>(at.dt + i * at.row, at.width);
+            const Vec u = dt * load<Whole>(at.x + i * at.row, at.width);
+#pragma GCC unroll 16
+            for (int n = 0; n < STATES; ++n) {
+                const Vec a = exp2_minus_one(dt * A[n]);
+                s[n] = a * s[n] + (u * B[n] + s[n]);
+                decay[i][n] = a;
+                states[i + 1][n] = s[n];
+            }
+        }
+    }
+    Vec h[STATES], sum_A[STATES], sum_D{};
+    for (int n = 0; n < STATES; ++n) h[n] = carry[n], sum_A[n] = Vec{};
+    for (int i = at.steps - 1; i >= 0; --i) {
+        const float *B = at.B + i * at.brow, *C = at.C + i * at.brow;
+        const Vec x = load<Whole>(at.x + i * at.row, at.width);
+        const Vec dt = load<Whole>(at.dt + i * at.row, at.width);
+        const Vec g = load<Whole>(gy + i * at.row, at.width);
+        const Vec u = dt * x;
+        Vec gu{}, gpower{};
+        const Pair sums = sum_lanes<1>(0, [&](int n) __attribute__((always_inline)) {
+            const Vec gs = g * C[n] + h[n];
+            h[n] = decay[i][n] * gs + gs;
+            const Vec w = h[n] * states[i][n];
+            gu += gs * B[n];
+            gpower += w * A[n];
+            sum_A[n] += w * dt;
+            return Pair{gs * u, g * states[i + 1][n]};
+        });
+        gB[i] = sums.first;
+        gC[i] = sums.second;
+        sum_D += g * x;
+        store<Whole>(gx + i * at.row, gu * dt + D * g, at.width);
+        store<Whole>(gdt + i * at.row, gu * x + gpower * 0.693147180559945f, at.width);
+    }
+    for (int n = 0; n < STATES; ++n) carry[n] = h[n], gA[n] += sum_A[n];
+    *gD += sum_D;
+}
+
+int threads_for(const Problem &p, int64_t units) {
+    const int64_t worth = units * p.length / 1024;  // a thread costs as much as about 1000 steps
+    int64_t threads = p.threads < units ? p.threads : units;
+    if (threads > worth) threads = worth;
+    return threads < 1 ? 1 : (int)threads;
+}
+
+}  // namespace
+
+extern "C" {
+
+void seq2exp_scan_forward(const Problem *problem, float *y) {
+    const Problem &p = *problem;
+    const int64_t blocks = (p.channels + LANES - 1) / LANES, units = p.batch * blocks;
+    const int64_t chunks = (p.length + CHUNK - 1) / CHUNK;
+    prefer_huge_pages(y, p.batch * p.length * p.channels);
+    if (p.keep_borders) prefer_huge_pages(p.borders, units * chunks * BORDER);
+    Team::run(threads_for(p, units), [&](int thread, Team &team) {
+        const int64_t end = units * (thread + 1) / team.size();
+        for (int64_t begin = units * thread / team.size(); begin < end;) {
+            // The blocks of one batch entry go through time together.
+            const int64_t entry_end = (begin / blocks + 1) * blocks;
+            const int64_t stop = entry_end < end ? entry_end : end;
+            for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+                const int64_t from = chunk * CHUNK;
+                const int steps = (int)(p.length - from < CHUNK ? p.length - from : CHUNK);
+                for (int64_t unit = begin; unit < stop; ++unit) {
+                    const Stretch at(p, unit, from, steps);
+                    const Vec *A = (const Vec *)p.A + unit % blocks * STATES;
+                    const Vec D = ((const Vec *)p.D)[unit % blocks];
+                    Vec *state = (Vec *)p.borders + unit * STATES * (p.keep_borders ? chunks : 1);
+                    if (p.keep_borders) state += chunk * STATES;
+                    Vec last[STATES];
+                    Vec *after = !p.keep_borders ? state : chunk + 1 < chunks ? state + STATES : last;
+                    if (chunk == 0)
+                        for (int n = 0; n < STATES; ++n) state[n] = Vec{};
+                    (at.width == LANES ? forward<true> : forward<false>)(at, A, D, state, after,
+                                                                         y + at.first);
+                }
+            }
+            begin = stop;
+        }
+    });
+}
+
+void seq2exp_scan_backward(const Problem *problem, const Gradients *gradients) {
+    const Problem &p = *problem;
+    const Gradients &g = *gradients;
+    const int64_t blocks = (p.channels + LANES - 1) / LANES, units = p.batch * blocks;
+    const int64_t chunks = (p.length + CHUNK - 1) / CHUNK;
+    const int64_t segments = (p.length + g.segment - 1) / g.segment;
+    prefer_huge_pages(g.x, p.batch * p.length * p.channels);
+    prefer_huge_pages(g.dt, p.batch * p.length * p.channels);
+    Vec *parts_B = (Vec *)g.parts, *parts_C = parts_B + units * g.segment;
+    Team::run(threads_for(p, units), [&](int thread, Team &team) {
+        const int64_t begin = units * thread / team.size();
+        const int64_t end = units * (thread + 1) / team.size();
+        for (int64_t segment = segments - 1; segment >= 0; --segment) {
+            const int64_t start = segment * g.segment;
+            const int64_t rest = p.length - start;
+            const int64_t size = rest < g.segment ? rest : g.segment;
+            for (int64_t from = start + (size - 1) / CHUNK * CHUNK; from >= start; from -= CHUNK) {
+                const int64_t left = start + size - from;
+                const int steps = (int)(left < CHUNK ? left : CHUNK);
+                for (int64_t unit = begin; unit < end; ++unit) {
+                    const Stretch at(p, unit, from, steps);
+                    const int64_t part = unit * g.segment + from - start;
+                    (at.width == LANES ? backward<true> : backward<false>)(
+                        at, (const Vec *)p.A + unit % blocks * STATES,
+                        ((const Vec *)p.D)[unit % blocks],
+                        (const Vec *)p.borders + (unit * chunks + from / CHUNK) * STATES,
+                        g.y + at.first, g.x + at.first, g.dt + at.first,
+                        (Vec *)g.A + unit * STATES, (Vec *)g.D + unit, parts_B + part,
+                        parts_C + part, (Vec *)g.carry + unit * STATES);
+                }
+            }
+            // B and C are shared by all channels: their gradients are summed over the blocks, in
+            // the blocks' order whoever does it.
+            team.barrier();
+            const int64_t rows = p.batch * size;
+            const int64_t rows_end = rows * (thread + 1) / team.size();
+            for (int64_t r = rows * thread / team.size(); r < rows_end; ++r) {
+                const int64_t b = r / size, i = r % size, step = start + i;
+                const int64_t t = b * p.length + (p.reverse ? p.length - 1 - step : step);
+                Vec sum_B{}, sum_C{};
+                for (int64_t k = 0; k < blocks; ++k) {
+                    sum_B += parts_B[(b * blocks + k) * g.segment + i];
+                    sum_C += parts_C[(b * blocks + k) * g.segment + i];
+                }
+                ((Vec *)g.B)[t] = sum_B;
+                ((Vec *)g.C)[t] = sum_C;
+            }
+            team.barrier();
+        }
+    });
+}
+
+int seq2exp_scan_version() { return 1; }
+
+}  // extern "C"
