@@ -101,6 +101,14 @@ def test_strided_inputs_and_half_precision():
     close(half, want.double(), 2e-2)
 
 
+def test_reverse_is_the_scan_of_the_flipped_sequence():
+    values = inputs(2, 30, 3, 4)
+    x, dt, A, B, C, D = values
+    want = sequential(x.flip(1), dt.flip(1), A, B.flip(1), C.flip(1), D).flip(1)
+    got = scan.selective_scan(*(v.float() for v in values), reverse=True, implementation="torch")
+    close(got, want, 1e-5)
+
+
 def test_choice_of_implementation(caplog):
     scan._resolve.cache_clear()
     found = scan.implementations()

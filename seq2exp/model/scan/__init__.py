@@ -5,8 +5,8 @@ For every channel c and state n, with s_0 = 0::
     s_t[c, n] = exp(dt_t[c] · A[c, n]) · s_{t-1}[c, n] + dt_t[c] · x_t[c] · B_t[n]
     y_t[c]    = Σ_n C_t[n] · s_t[c, n] + D[c] · x_t[c]
 
-An implementation is a module with ``available() -> bool`` and ``selective_scan(x, dt, A, B, C, D)``
-that is differentiable in all six arguments; it is imported only when it is asked for.
+An implementation is a module with ``available() -> bool`` and ``selective_scan(x, dt, A, B, C, D,
+*, reverse)`` that is differentiable in the six tensors; it is imported only when it is asked for.
 """
 
 import importlib
@@ -31,13 +31,7 @@ def implementations() -> dict[str, bool]:
 
     "torch" is pure PyTorch and always there; "cpu" is the C++ kernel, which needs a compiler.
     """
-    found = {}
-    for name in _MODULES:
-        try:
-            found[name] = bool(_module(name).available())
-        except ModuleNotFoundError:  # an implementation whose file or library is not installed
-            found[name] = False
-    return found
+    return {name: bool(_module(name).available()) for name in _MODULES}
 
 
 def resolve(implementation: str, device: torch.device | str) -> str:
@@ -79,9 +73,10 @@ def selective_scan(
     C: Tensor,
     D: Tensor,
     *,
+    reverse: bool = False,
     implementation: str = "auto",
 ) -> Tensor:
-    """Run the selective scan from a zero state; differentiable in every argument.
+    """Run the selective scan from a zero state; differentiable in every tensor.
 
     Parameters
     ----------
@@ -93,6 +88,8 @@ def selective_scan(
         Input and output projections of each position.
     D : Tensor [channels]
         Skip connection.
+    reverse : bool
+        Scan from the last position to the first instead.
     implementation : str
         "auto", "torch" or "cpu"; see `resolve`.
 
@@ -106,4 +103,5 @@ def selective_scan(
         implementation = "torch"  # the compiled kernels are float32
     name = resolve(implementation, x.device)
     scan = _module(name).selective_scan
-    return scan(*(value.to(work) for value in (x, dt, A, B, C, D))).to(x.dtype)
+    tensors = (value.to(work) for value in (x, dt, A, B, C, D))
+    return scan(*tensors, reverse=reverse).to(x.dtype)

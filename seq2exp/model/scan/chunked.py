@@ -27,9 +27,14 @@ def available() -> bool:
     return True
 
 
-def selective_scan(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
+def selective_scan(
+    x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, *, reverse: bool = False
+) -> Tensor:
     """Run the scan; shapes as in `seq2exp.model.scan.selective_scan`, all of one floating dtype."""
-    return _Scan.apply(x, dt, A, B, C, D)
+    if reverse:
+        x, dt, B, C = (value.flip(1) for value in (x, dt, B, C))
+    y = _Scan.apply(x, dt, A, B, C, D)
+    return y.flip(1) if reverse else y
 
 
 def _blocks(x: Tensor, state: int) -> Iterator[tuple[slice, int, int]]:

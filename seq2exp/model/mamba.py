@@ -1,0 +1,152 @@
+"""The backbone: bidirectional Mamba layers with tied projections, as in Caduceus.
+
+Gu & Dao 2023 (Mamba) and Schiff et al. 2024 (Caduceus, without its reverse-complement parts, which
+the published model does not use). Shapes: B batch, L length, d width, e = expand · d, n state.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from seq2exp.model.scan import selective_scan
+
+# Above this many bytes kept for the gradient, layers keep their inputs alone and run again.
+_RECOMPUTE_BYTES = 1.5e9
+
+
+class Mamba(nn.Module):
+    """One direction of a layer: convolution and selective scan, between the shared projections."""
+
+    def __init__(self, width: int, state: int, conv: int, expand: int) -> None:
+        super().__init__()
+        inner, rank = expand * width, math.ceil(width / 16)
+        self.split = [rank, state, state]  # dt, B, C in x_proj's rows
+        self.conv1d = nn.Conv1d(inner, inner, conv, groups=inner)
+        self.x_proj = nn.Linear(inner, rank + 2 * state, bias=False)
+        self.dt_proj = nn.Linear(rank, inner)
+        self.A_log = nn.Parameter(torch.arange(1.0, state + 1).log().repeat(inner, 1))  # [e, n]
+        self.D = nn.Parameter(torch.ones(inner))
+        nn.init.uniform_(self.dt_proj.weight, -(rank**-0.5), rank**-0.5)
+        # softplus(bias) is log-uniform in [0.001, 0.1]
+        dt = torch.exp(torch.empty(inner).uniform_(math.log(1e-3), math.log(0.1))).clamp(min=1e-4)
+        with torch.no_grad():
+            self.dt_proj.bias.copy_(dt + torch.log(-torch.expm1(-dt)))
+
+    def forward(self, x: Tensor, *, reverse: bool, valid: Tensor | None) -> Tensor:
+        """Return y [B, L, e] of x [B, L, e]; in `reverse` from the last position to the first.
+
+        Positions where `valid` [B, L, 1] is 0 reach no other position.
+        """
+        if valid is not None:
+            x = x * valid
+        x = functional.silu(self._convolve(x, reverse))  # [B, L, e]
+        if valid is not None:
+            x = x * valid
+        dt, b, c = self.x_proj(x).split(self.split, -1)  # [B, L, rank], [B, L, n], [B, L, n]
+        dt = functional.softplus(self.dt_proj(dt))  # [B, L, e]
+        return selective_scan(x, dt, -torch.exp(self.A_log.float()), b, c, self.D, reverse=reverse)
+
+    def _convolve(self, x: Tensor, reverse: bool) -> Tensor:
+        """Depthwise convolution over the positions up to t (in `reverse`: from t on)."""
+        length, pad = x.shape[1], self.conv1d.kernel_size[0] - 1
+        weight = self.conv1d.weight.flip(-1) if reverse else self.conv1d.weight  # [e, 1, conv]
+        # As an image of height 1 it runs on [B, L, e] as it lies in memory, without a transpose.
+        image = x.transpose(1, 2).unsqueeze(2)  # [B, e, 1, L]
+        out = functional.conv2d(
+            image, weight.unsqueeze(2), self.conv1d.bias, padding=(0, pad), groups=x.shape[2]
+        ).squeeze(2)  # [B, e, L + pad]
+        out = out[..., pad:] if reverse else out[..., :length]
+        return out.transpose(1, 2)
+
+
+class BiMamba(nn.Module):
+    """Mamba(h) + flip(Mamba'(flip(h))), the input and output projections being the same tensors.
+
+    Both projections act on each position alone, so they are applied once, to the sum.
+    """
+
+    def __init__(self, width: int, state: int, conv: int, expand: int, init_depth: int) -> None:
+        super().__init__()
+        inner = expand * width
+        self.in_proj = nn.Linear(width, 2 * inner, bias=False)  # rows: x, then the gate z
+        self.mamba_fwd = Mamba(width, state, conv, expand)
+        self.mamba_rev = Mamba(width, state, conv, expand)
+        self.out_proj = nn.Linear(inner, width, bias=False)
+        with torch.no_grad():
+            self.out_proj.weight /= math.sqrt(init_depth)
+
+    def forward(self, h: Tensor, valid: Tensor | None = None) -> Tensor:
+        """Return [B, L, d] of h [B, L, d]."""
+        x, z = self.in_proj(h).chunk(2, -1)  # [B, L, e] each
+        y = self.mamba_fwd(x, reverse=False, valid=valid)
+        y = y + self.mamba_rev(x, reverse=True, valid=valid)
+        return self.out_proj(y * functional.silu(z))
+
+
+class Layer(nn.Module):
+    """Prenorm with a carried residual."""
+
+    def __init__(self, width: int, state: int, conv: int, expand: int, init_depth: int) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(width, eps=1e-5)
+        self.mixer = BiMamba(width, state, conv, expand, init_depth)
+
+    def forward(
+        self, x: Tensor, residual: Tensor | None, valid: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return this layer's output and the residual it was added to, [B, L, d] each."""
+        residual = x if residual is None else x + residual
+        return self.mixer(self.norm(residual), valid), residual
+
+
+class Backbone(nn.Module):
+    """A stack of layers and a last norm: [B, L, d] to [B, L, d].
+
+    Training on long inputs keeps each layer's input alone and runs the layer again for its
+    gradient; `recompute` True or False says so for every length.
+    """
+
+    def __init__(
+        self, width: int, layers: int, state: int, conv: int, expand: int, init_depth: int
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            Layer(width, state, conv, expand, init_depth) for _ in range(layers)
+        )
+        self.norm_f = nn.RMSNorm(width, eps=1e-5)
+        self.expand = expand
+        self.recompute: bool | None = None
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return the hidden states [B, L, d].
+
+        Parameters
+        ----------
+        x : Tensor [B, L, d]
+        lengths : Tensor [B] or None
+            How many positions of each sample count; those after them influence no other. None: all
+            count, padding too.
+        """
+        valid = None
+        if lengths is not None:
+            at = torch.arange(x.shape[1], device=x.device)
+            valid = (at < lengths[:, None]).unsqueeze(-1).to(x.dtype)  # [B, L, 1]
+        residual = None
+        again = self._recomputes(x)
+        for layer in self.layers:
+            if again:
+                x, residual = checkpoint(layer, x, residual, valid, use_reentrant=False)
+            else:
+                x, residual = layer(x, residual, valid)
+        return self.norm_f(x if residual is None else x + residual)
+
+    def _recomputes(self, x: Tensor) -> bool:
+        if not torch.is_grad_enabled():
+            return False
+        if self.recompute is not None:
+            return self.recompute
+        kept = 14 * self.expand * x.numel() * 4 * len(self.layers)  # ~14 tensors [B, L, e] a layer
+        return kept > _RECOMPUTE_BYTES

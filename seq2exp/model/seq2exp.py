@@ -1,0 +1,244 @@
+"""Seq2Exp (Su et al., ICLR 2025): which bases regulate a gene, and how strongly it is expressed.
+
+A generator reads the sequence and gives every base a Beta distribution of its mask value, which
+the signals shift. A predictor reads the masked window and pools its promoter. Shapes: B batch,
+L window length, d width. Names of modules are those of the released checkpoints.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seq2exp.errors import InputError
+from seq2exp.model.beta import (
+    MaskPosterior,
+    combine_betas,
+    edit_mask,
+    sample_beta,
+    straight_through,
+)
+from seq2exp.model.config import ModelConfig
+from seq2exp.model.mamba import Backbone
+
+FEATURES = 9
+_TINY = 1e-8  # keeps a Beta parameter above 0 where beta_min is 0
+
+
+class MaskParameters(NamedTuple):
+    """Beta parameters of every base, float32 [B, L]: combined, and those from the generator."""
+
+    alpha: Tensor
+    beta: Tensor
+    alpha_sequence: Tensor
+    beta_sequence: Tensor
+
+
+class Output(NamedTuple):
+    """What one pass through the whole network gives.
+
+    `prediction` [B, 1] is log10(expression + 1); `mask` [B, L] is what was applied, after the
+    blacklist and the promoter; `alpha`, `beta` [B, L] are the posterior's, before them.
+    """
+
+    prediction: Tensor
+    mask: Tensor
+    alpha: Tensor
+    beta: Tensor
+
+
+class Seq2Exp(nn.Module):
+    """The network, soft or hard, with the released behaviour unless `config` says otherwise.
+
+    Inputs everywhere: `one_hot` float32 [B, L, 4] (A, C, G, T; N is all zero), `signals` float32
+    [B, L, 3] (H3K27ac, DNase, log10(1 + Hi-C contact with the TSS)), `features` float32 [B, 9],
+    `blacklist` bool [B, L]. L is even, at least the promoter's length, and the TSS is at L / 2.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        d = config.width
+
+        def backbone(layers: int) -> Backbone:
+            return Backbone(d, layers, config.state, config.conv, config.expand, config.init_depth)
+
+        self.seq_input_layer = nn.Linear(4, d)
+        self.signal_input_layer = nn.Linear(3, d)
+        self.generator = backbone(config.generator_layers)
+        self.mask_output = nn.Linear(d, 2)  # index 0 → beta (closed), index 1 → alpha (open)
+        self.encoder = None if config.share_backbone else backbone(config.predictor_layers)
+        self.pToExpr = nn.Sequential(
+            nn.Linear(d + FEATURES, d), nn.ReLU(), nn.Linear(d, d), nn.ReLU(), nn.Linear(d, 1)
+        )
+        if config.position_embedding:
+            self.pos_emb = nn.Parameter(torch.zeros(1, config.window, d))
+        weights = torch.tensor(config.signal_weights)
+        self.prior_weights = nn.Parameter((weights / weights.sum()).log(), requires_grad=False)
+        self.signal_betas = nn.Parameter(torch.tensor(config.signal_betas), requires_grad=False)
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Linear) and module.bias is not None and "dt_proj" not in name:
+                nn.init.zeros_(module.bias)
+
+    # ---- the mask --------------------------------------------------------------------------------
+
+    def posterior_parameters(self, one_hot: Tensor, signals: Tensor) -> MaskParameters:
+        """Return the Beta parameters of the mask (Eq. 4-9), before any edit."""
+        self._check(one_hot, signals)
+        config = self.config
+        if config.generator_inputs == "sequence":
+            x = self.seq_input_layer(one_hot)  # [B, L, d]
+        else:
+            x = self._embed(one_hot, signals)
+        logits = self.mask_output(self.generator(x)).float()  # [B, L, 2]
+        sequence = functional.softplus(logits) + config.beta_min + _TINY
+        beta_sequence, alpha_sequence = sequence.unbind(-1)  # [B, L] each
+        alpha_signals, beta_signals = self._signal_parameters(signals)
+        alpha = combine_betas(alpha_sequence, alpha_signals.sum(-1), config.combine)
+        beta = combine_betas(beta_sequence, beta_signals.sum(-1), config.combine)
+        return MaskParameters(
+            config.z_scale * alpha, config.z_scale * beta, alpha_sequence, beta_sequence
+        )
+
+    def _signal_parameters(self, signals: Tensor) -> tuple[Tensor, Tensor]:
+        """Return each signal's weighted share of alpha [B, L, 3] and of beta [3]."""
+        config = self.config
+        weights = self.prior_weights.softmax(0)
+        alpha = (self._scaled(signals) + config.beta_min) * config.prior_scale + _TINY
+        beta = (self.signal_betas + config.beta_min) * config.prior_scale
+        return weights * alpha, weights * beta
+
+    def _mask(self, alpha: Tensor, beta: Tensor, blacklist: Tensor | None) -> Tensor:
+        """Return the variant's mask [B, L]: sampled in training, the mean's in evaluation."""
+        soft = sample_beta(alpha, beta) if self.training else alpha / (alpha + beta)
+        if self.config.variant == "hard":
+            soft = straight_through(soft, self.config.threshold)
+        return edit_mask(soft, blacklist, self.promoter(alpha.shape[1]))
+
+    def promoter(self, length: int) -> slice:
+        """Return where the promoter stands in a window of `length` bases."""
+        half = self.config.promoter // 2
+        return slice(length // 2 - half, length // 2 + half)
+
+    # ---- the prediction --------------------------------------------------------------------------
+
+    def predict(self, one_hot: Tensor, signals: Tensor, features: Tensor, mask: Tensor) -> Tensor:
+        """Return log10(expression + 1), [B, 1], of the window under `mask` [B, L] as it stands.
+
+        The soft variant multiplies by the mask. The hard one keeps what is >= its threshold, and
+        reads nothing else.
+        """
+        self._check(one_hot, signals)
+        x = self._embed(one_hot, signals)  # [B, L, d]
+        part = self.promoter(x.shape[1])
+        network = self.generator if self.encoder is None else self.encoder
+        if self.config.variant == "soft":
+            hidden = network(x * mask.unsqueeze(-1).to(x.dtype))
+            pooled = hidden[:, part].mean(1)  # [B, d]
+        else:
+            keep = mask >= self.config.threshold  # [B, L]
+            if self.config.hard_apply == "compact_ste":
+                x = x * mask.unsqueeze(-1).to(x.dtype)
+            kept, lengths = _compact(x, keep)  # [B, longest, d], [B]
+            hidden = network(kept, lengths if self.config.pad_invariant else None)
+            start = keep[:, : part.start].sum(1)  # the promoter follows what its left side keeps
+            pooled = _mean_of_run(hidden, start, keep[:, part].sum(1))
+        return self.pToExpr(torch.cat([pooled, features.to(pooled.dtype)], 1)).float()
+
+    def _embed(self, one_hot: Tensor, signals: Tensor) -> Tensor:
+        """Return the embedding [B, L, d] of sequence, signals and, where there is one, position.
+
+        A window shorter than the position embedding is its central part.
+        """
+        x = self.seq_input_layer(one_hot) + self.signal_input_layer(self._scaled(signals))
+        if self.config.position_embedding:
+            left = (self.config.window - x.shape[1]) // 2
+            x = x + self.pos_emb[:, left : left + x.shape[1]]
+        return x
+
+    def _scaled(self, signals: Tensor) -> Tensor:
+        scale = self.config.signal_scale
+        return signals if scale == (1, 1, 1) else signals * signals.new_tensor(scale)
+
+    def forward(
+        self, one_hot: Tensor, signals: Tensor, features: Tensor, blacklist: Tensor | None = None
+    ) -> Output:
+        """Run generator, mask and predictor."""
+        parameters = self.posterior_parameters(one_hot, signals)
+        mask = self._mask(parameters.alpha, parameters.beta, blacklist)
+        prediction = self.predict(one_hot, signals, features, mask)
+        return Output(prediction, mask, parameters.alpha, parameters.beta)
+
+    # ---- as a result -----------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def posterior(
+        self, one_hot: Tensor, signals: Tensor, blacklist: Tensor | None = None
+    ) -> MaskPosterior:
+        """Return the mask's posterior of one window (B = 1) with its evidence, on the CPU.
+
+        Each source's part of alpha includes its constants. Under combine="sum_minus_one" the parts
+        are scaled to add up to alpha, as the 1 that is taken off belongs to no source. Where the
+        generator sees the signals, what it makes of them counts as sequence.
+        """
+        found = self.posterior_parameters(one_hot, signals)
+        shares = torch.cat(
+            [found.alpha_sequence.unsqueeze(-1), self._signal_parameters(signals)[0]], -1
+        )  # [1, L, 4]
+        evidence = shares * (found.alpha / shares.sum(-1)).unsqueeze(-1)
+        length = one_hot.shape[1]
+        return MaskPosterior(
+            alpha=found.alpha[0].float().cpu().numpy(),
+            beta=found.beta[0].float().cpu().numpy(),
+            prior=self.config.prior,
+            evidence=evidence[0].float().cpu().numpy(),
+            forced_open=self.promoter(length),
+            closed=(
+                np.zeros(length, dtype=np.bool_)
+                if blacklist is None
+                else blacklist[0].cpu().numpy()
+            ),
+        )
+
+    def _check(self, one_hot: Tensor, signals: Tensor) -> None:
+        length = one_hot.shape[1]
+        if length % 2 or length < self.config.promoter:
+            raise InputError(
+                f"A window of {length:,} bp does not fit this model; use an even length of at "
+                f"least {self.config.promoter:,} bp."
+            )
+        if self.config.position_embedding and length > self.config.window:
+            raise InputError(
+                f"A window of {length:,} bp does not fit this model, which was made for "
+                f"{self.config.window:,} bp; crop it."
+            )
+        if signals.shape != (*one_hot.shape[:2], 3):
+            raise ValueError(f"signals {tuple(signals.shape)} beside {tuple(one_hot.shape)}")
+
+
+def _compact(x: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
+    """Move the kept rows of each sample to its left, in order, and fill up with zero rows.
+
+    Parameters
+    ----------
+    x : Tensor [B, L, d]
+    keep : bool Tensor [B, L]
+
+    Returns
+    -------
+    Tensor [B, longest, d] and the number of kept rows, Tensor [B].
+    """
+    lengths = keep.sum(1)
+    out = x.new_zeros(len(x), max(1, int(lengths.max())), x.shape[2])
+    sample, position = keep.nonzero(as_tuple=True)
+    return out.index_put((sample, keep.cumsum(1)[sample, position] - 1), x[keep]), lengths
+
+
+def _mean_of_run(hidden: Tensor, start: Tensor, count: Tensor) -> Tensor:
+    """Return the mean [B, d] of `count` [B] rows of hidden [B, L, d] from row `start` [B] on."""
+    at = torch.arange(hidden.shape[1], device=hidden.device)
+    inside = (at >= start[:, None]) & (at < (start + count)[:, None])  # [B, L]
+    total = (hidden * inside.unsqueeze(-1)).sum(1)
+    return total / count.clamp(min=1).unsqueeze(-1)
