@@ -10,6 +10,7 @@ import ctypes
 import functools
 import hashlib
 import logging
+import math
 import os
 import platform
 import shlex
@@ -203,7 +204,9 @@ class _Call:
             stored = -(-length // CHUNK) if keep_borders else 1
             borders = x.new_empty(self.units, stored, STATES, LANES)
         self.borders = borders
-        self.inputs = (x, dt, _blocks(A * _LOG2E), B, C, _blocks(D), borders)
+        # The kernel compares bits to bound powers and would drop a NaN whose sign bit is set.
+        A = torch.where(A.isnan(), math.nan, A * _LOG2E)
+        self.inputs = (x, dt, _blocks(A), B, C, _blocks(D), borders)
         self.problem = _Problem(
             *(*x.shape, reverse, torch.get_num_threads()),
             *(tensor.data_ptr() for tensor in self.inputs),

@@ -13,13 +13,14 @@
 // order; no result depends on how many threads there are. Time is walked in chunks of 64 steps, all
 // units of a thread before the next chunk, so that rows of x come from memory in long runs.
 
-#include <cmath>
 #include <condition_variable>
 #include <cstdint>
 #include <cstring>
+#include <exception>
+#include <initializer_list>
 #include <mutex>
-#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -36,6 +37,7 @@ constexpr int BORDER = STATES * LANES;
 
 typedef float Vec __attribute__((vector_size(LANES * 4)));
 typedef int32_t Bits __attribute__((vector_size(LANES * 4)));
+typedef uint32_t Unsigned __attribute__((vector_size(LANES * 4)));
 
 INLINE Vec splat(float value) { return value - Vec{}; }
 
@@ -56,8 +58,10 @@ INLINE void store(float *to, Vec value, int width) {
 // step still does so, where 1 - 1e-6 in single precision is off by several per cent. The polynomial
 // is (2^f - 1) / f on [-1/2, 1/2], so that of 2^f has the constant term 1 exactly.
 INLINE Vec exp2_minus_one(Vec power) {
-    const Vec lowest = splat(-126.0f);
-    power = power < lowest ? lowest : power;           // a NaN stays one
+    // Powers below -126 become that. Among negative floats the smaller has the larger bits, and
+    // comparing bits is one instruction where comparing floats, with their NaNs, is two.
+    const Unsigned lowest = (Unsigned)splat(-126.0f), bits = (Unsigned)power;
+    power = (Vec)(bits < lowest ? bits : lowest);
     const Vec shifter = splat(12582912.0f + 127.0f);   // 1.5 * 2^23: adding it rounds to integers,
     const Vec shifted = power + shifter;               // 127: the exponent's bias
     const Vec f = power - (shifted - shifter);
@@ -73,24 +77,22 @@ INLINE Vec exp2_minus_one(Vec power) {
 
 // Sums across lanes, sixteen at once: lane n of the result is the sum of the lanes of part(n).
 // Two half-summed vectors are folded into one at each of four levels.
+#if defined(__clang__)
+template <int Half, int... Lane>
+INLINE Vec fold_lanes(Vec a, Vec b, std::integer_sequence<int, Lane...>) {
+    return __builtin_shufflevector(a, b, ((Lane & ~Half) + (Lane & Half ? LANES : 0))...) +
+           __builtin_shufflevector(a, b, ((Lane | Half) + (Lane & Half ? LANES : 0))...);
+}
+#else  // older GCCs have no __builtin_shufflevector
+template <int Half, int... Lane>
+INLINE Vec fold_lanes(Vec a, Vec b, std::integer_sequence<int, Lane...>) {
+    return __builtin_shuffle(a, b, Bits{((Lane & ~Half) + (Lane & Half ? LANES : 0))...}) +
+           __builtin_shuffle(a, b, Bits{((Lane | Half) + (Lane & Half ? LANES : 0))...});
+}
+#endif
 template <int Half>
 INLINE Vec fold(Vec a, Vec b) {
-    Bits low, high;
-    for (int lane = 0; lane < LANES; ++lane) {
-        const int source = lane & ~Half;
-        low[lane] = source + ((lane & Half) ? LANES : 0);
-        high[lane] = low[lane] + Half;
-    }
-#if defined(__clang__)
-    Vec first{}, second{};
-    for (int lane = 0; lane < LANES; ++lane) {
-        first[lane] = low[lane] < LANES ? a[low[lane]] : b[low[lane] - LANES];
-        second[lane] = high[lane] < LANES ? a[high[lane]] : b[high[lane] - LANES];
-    }
-    return first + second;
-#else
-    return __builtin_shuffle(a, b, low) + __builtin_shuffle(a, b, high);
-#endif
+    return fold_lanes<Half>(a, b, std::make_integer_sequence<int, LANES>{});
 }
 
 struct Pair {
@@ -124,7 +126,7 @@ class Team {
                 });
                 ++team.size_;
             }
-        } catch (const std::system_error &) {
+        } catch (const std::exception &) {
         }
         team.start();
         work(0, team);
@@ -240,13 +242,13 @@ void forward(const Stretch &at, const Vec *A, Vec D, const Vec *before, Vec *aft
         __builtin_prefetch(dti + CHUNK * at.row, 0, 2);
         const Vec x = load<Whole>(xi, at.width), dt = load<Whole>(dti, at.width);
         const Vec u = dt * x;
-        Vec sum[2] = {D * x, Vec{}};
+        Vec sum = D * x;
 #pragma GCC unroll 16
         for (int n = 0; n < STATES; ++n) {
             s[n] = exp2_minus_one(dt * A[n]) * s[n] + (u * B[n] + s[n]);
-            sum[n & 1] += s[n] * C[n];
+            sum += s[n] * C[n];
         }
-        store<Whole>(y + i * at.row, sum[0] + sum[1], at.width);
+        store<Whole>(y + i * at.row, sum, at.width);
     }
     for (int n = 0; n < STATES; ++n) after[n] = s[n];
 }
@@ -282,6 +284,10 @@ void backward(const Stretch &at, const Vec *A, Vec D, const Vec *border, const f
         const Vec x = load<Whole>(at.x + i * at.row, at.width);
         const Vec dt = load<Whole>(at.dt + i * at.row, at.width);
         const Vec g = load<Whole>(gy + i * at.row, at.width);
+        for (const float *read : {at.x, at.dt, gy})
+            __builtin_prefetch(read + (i - CHUNK) * at.row, 0, 2);
+        for (const float *written : {gx, gdt})
+            __builtin_prefetch(written + (i - 8) * at.row, 1, 3);
         const Vec u = dt * x;
         Vec gu{}, gpower{};
         const Pair sums = sum_lanes<1>(0, [&](int n) __attribute__((always_inline)) {
