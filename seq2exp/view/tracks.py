@@ -276,7 +276,7 @@ def assign_lanes(starts: Any, ends: Any, gap: int = 0) -> NDArray[np.int64]:
     out = np.zeros(len(starts), dtype=np.int64)
     for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
         for lane, taken in enumerate(lanes):
-            if all(end + gap <= other[0] or other[1] + gap <= start for other in taken):
+            if all(end + gap <= other[0] or other[1] + gap <= start for other in reversed(taken)):
                 taken.append((int(start), int(end)))
                 out[index] = lane
                 break
