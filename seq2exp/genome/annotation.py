@@ -7,7 +7,7 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -81,6 +81,9 @@ class Gene:
 
 
 _ATTRIBUTE = re.compile(r'\s*([\w.]+)\s+(?:"([^"]*)"|([^";\s]+))\s*;?')
+_GENE_ID = re.compile(r'(?:^|[;\s])gene_id\s+"?([^";]+)')
+_TRANSCRIPT_ID = re.compile(r'(?:^|[;\s])transcript_id\s+"?([^";]+)')
+_RANKS = {"MANE_Select": 2, "Ensembl_canonical": 1}
 
 
 def without_version(identifier: str) -> str:
@@ -92,16 +95,15 @@ def without_version(identifier: str) -> str:
 class _Draft:
     """What the lines of one transcript have said so far."""
 
-    gene: str
-    name: str
     chrom: str
     strand: Strand
-    biotype: str
-    rank: int  # 2 MANE Select, 1 Ensembl canonical, 0 neither
     start: int
     end: int
-    exons: list[tuple[int, int]]
-    cds: tuple[int, int] | None
+    name: str = ""
+    biotype: str = ""
+    rank: int = 0  # 2 MANE Select, 1 Ensembl canonical, 0 neither
+    exons: list[tuple[int, int]] = field(default_factory=list)
+    cds: tuple[int, int] | None = None
 
 
 class Annotation:
@@ -216,6 +218,18 @@ def _lines(path: Path) -> Iterator[str]:
         ) from None
 
 
+def _attributes(text: str) -> tuple[dict[str, str], int]:
+    """Return a line's attributes (the first of each name) and how canonical its tags make it."""
+    values: dict[str, str] = {}
+    rank = 0
+    for key, quoted, bare in _ATTRIBUTE.findall(text):
+        if key == "tag":
+            rank = max(rank, _RANKS.get(quoted or bare, 0))
+        else:
+            values.setdefault(key, quoted or bare)
+    return values, rank
+
+
 def _drafts(path: Path) -> dict[tuple[str, str, str], _Draft]:
     drafts: dict[tuple[str, str, str], _Draft] = {}
     for number, line in enumerate(_lines(path), 1):
@@ -231,41 +245,26 @@ def _drafts(path: Path) -> dict[tuple[str, str, str], _Draft]:
             ) from None
         if feature not in ("transcript", "exon", "CDS"):
             continue
-        tags: set[str] = set()
-        values: dict[str, str] = {}
-        for key, quoted, bare in _ATTRIBUTE.findall(text):
-            if key == "tag":
-                tags.add(quoted or bare)
-            else:
-                values.setdefault(key, quoted or bare)
-        gene, transcript = values.get("gene_id"), values.get("transcript_id")
-        if not gene or not transcript or strand not in ("+", "-") or start >= end or start < 0:
+        ids = _GENE_ID.search(text), _TRANSCRIPT_ID.search(text)
+        if not all(ids) or strand not in ("+", "-") or start >= end or start < 0:
             raise InputError(
                 f"Line {number} of {path} needs a gene_id, a transcript_id, a strand (+ or -) and "
                 "1 <= start <= end."
             )
+        gene, transcript = (match[1] for match in ids if match)
         # refGene lists one accession at several places, so the place is part of the key.
-        key_ = (gene, transcript, chrom + strand)
-        draft = drafts.get(key_)
-        if draft is None:
+        key = (gene, transcript, chrom + strand)
+        draft = drafts.get(key)
+        # All of a transcript's lines repeat its attributes, so most lines need only the two ids.
+        if draft is None or feature == "transcript":
+            values, rank = _attributes(text)
             name = values.get("gene_name") or values.get("gene") or gene
             biotype = values.get("gene_type") or values.get("gene_biotype") or ""
-            draft = drafts[key_] = _Draft(
-                gene,
-                name,
-                chrom,
-                strand,  # type: ignore[arg-type]
-                biotype,
-                0,
-                start,
-                end,
-                [],
-                None,
-            )
-        if "MANE_Select" in tags:
-            draft.rank = 2
-        elif "Ensembl_canonical" in tags:
-            draft.rank = max(draft.rank, 1)
+            if draft is None:
+                draft = _Draft(chrom, "+" if strand == "+" else "-", start, end)
+                drafts[key] = draft
+            draft.name, draft.biotype = name, biotype
+            draft.rank = max(draft.rank, rank)
         draft.start, draft.end = min(draft.start, start), max(draft.end, end)
         if feature == "exon":
             draft.exons.append((start, end))

@@ -40,7 +40,7 @@ class IntervalMask:
             ) from None
         except (OSError, EOFError) as error:
             raise InputError(
-                f"The BED file {self.path} cannot be read ({error}); check its path or fetch it again."
+                f"The BED file {self.path} cannot be read ({error}); check its path."
             ) from None
         self._spans = {
             chrom: np.array(sorted(rows), dtype=np.int64) for chrom, rows in spans.items()
