@@ -121,11 +121,11 @@ def read_narrowpeak(path: str | os.PathLike[str]) -> pd.DataFrame:
     return parse_narrowpeak(read_text(path, "narrowPeak file"), os.fspath(path))
 
 
-def format_narrowpeak(peaks: pd.DataFrame) -> str:
+def format_narrowpeak(peaks: pd.DataFrame, clip: bool = True) -> str:
     """Write peaks as narrowPeak text.
 
-    MACS3's score can exceed 1000, which BED does not allow and genome browsers refuse: it is
-    clipped to 0-1000. Values that are not assigned (NaN or negative) become -1.
+    MACS3's score can exceed 1000, which BED does not allow and genome browsers refuse: with `clip`
+    it is clipped to 0-1000. Values that are not assigned (NaN or negative) become -1.
     """
     lines = []
     for *bed, score, strand, signal, p, q, summit in zip(
@@ -133,7 +133,13 @@ def format_narrowpeak(peaks: pd.DataFrame) -> str:
     ):
         start = bed[1]
         offset = summit - start if summit >= start else NO_SUMMIT
-        fields = [*bed, min(max(score, 0), 1000), strand, *map(_number, (signal, p, q)), offset]
+        fields = [
+            *bed,
+            min(max(score, 0), 1000) if clip else score,
+            strand,
+            *map(_number, (signal, p, q)),
+            offset,
+        ]
         lines.append("\t".join(map(str, fields)))
     return "".join(line + "\n" for line in lines)
 
