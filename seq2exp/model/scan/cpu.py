@@ -29,8 +29,8 @@ from seq2exp import files
 logger = logging.getLogger(__name__)
 
 SOURCE = Path(__file__).with_name("cpu_kernel.cpp")
-# As in the kernel: channels in one vector, states of one channel, steps between stored states.
-LANES, STATES, CHUNK = 16, 16, 64
+# As in the kernel: states of one channel, steps between stored states.
+STATES, CHUNK = 16, 64
 # The largest scratch array for the gradients of B and C, in bytes: it should stay in the cache.
 PARTS_BYTES = 8 << 20
 _LOG2E = 1.4426950408889634
@@ -94,7 +94,7 @@ def _run(command: list[str]) -> str:
 
 
 def _processor() -> str:
-    """Return what names this processor's features, for ``-march=native`` means another elsewhere."""
+    """Return what names this processor's features: what ``-march=native`` stands for here."""
     lines = [platform.machine(), platform.processor()]
     try:
         text = Path("/proc/cpuinfo").read_text(errors="replace")
@@ -132,7 +132,12 @@ def _build() -> Path:
     raise failures[0]
 
 
-def _load() -> ctypes.CDLL:
+class _Kernel(NamedTuple):
+    library: ctypes.CDLL
+    lanes: int  # channels in one vector
+
+
+def _load() -> _Kernel:
     library = ctypes.CDLL(str(_build()))
     library.seq2exp_scan_forward.argtypes = [ctypes.POINTER(_Problem), ctypes.c_void_p]
     library.seq2exp_scan_forward.restype = None
@@ -141,48 +146,50 @@ def _load() -> ctypes.CDLL:
         ctypes.POINTER(_Gradients),
     ]
     library.seq2exp_scan_backward.restype = None
-    return library
-
-
-class _Kernel(NamedTuple):
-    library: ctypes.CDLL | None
-    reason: str  # why there is none
+    return _Kernel(library, library.seq2exp_scan_lanes())
 
 
 _lock = threading.Lock()
 
 
 @functools.cache
-def _cached_kernel() -> _Kernel:
+def _cached_kernel() -> _Kernel | str:
     try:
-        return _Kernel(_load(), "")
+        return _load()
     except (_BuildError, OSError, AttributeError) as error:
         logger.warning("no CPU scan kernel, another implementation is used: %s", error)
-        return _Kernel(None, str(error))
+        return str(error)
 
 
-def _kernel() -> _Kernel:
+def _kernel_or_reason() -> _Kernel | str:
     with _lock:  # so that threads that arrive together build once
         return _cached_kernel()
 
 
+def _kernel() -> _Kernel:
+    kernel = _kernel_or_reason()
+    if isinstance(kernel, str):
+        raise RuntimeError(f"the CPU scan kernel is not available: {kernel}")
+    return kernel
+
+
 def available() -> bool:
     """Return whether the kernel can run here; the first call builds it (about two seconds)."""
-    return _kernel().library is not None
+    return not isinstance(_kernel_or_reason(), str)
 
 
 # ---- Calling -------------------------------------------------------------------------------------
 
 
-def _blocks(value: Tensor) -> Tensor:
-    """Lay [channels, ...] out as [blocks, ..., LANES], with zeros after the last channel."""
-    excess = -value.shape[0] % LANES
+def _blocks(value: Tensor, lanes: int) -> Tensor:
+    """Lay [channels, ...] out as [blocks, ..., lanes], with zeros after the last channel."""
+    excess = -value.shape[0] % lanes
     padded = pad(value, [0] * (2 * value.ndim - 1) + [excess])
-    return padded.unflatten(0, (-1, LANES)).movedim(1, -1).contiguous()
+    return padded.unflatten(0, (-1, lanes)).movedim(1, -1).contiguous()
 
 
 def _channels(value: Tensor, channels: int) -> Tensor:
-    """Undo `_blocks` after a sum over the batch: [batch, blocks, ..., LANES] to [channels, ...]."""
+    """Undo `_blocks` after a sum over the batch: [batch, blocks, ..., lanes] to [channels, ...]."""
     return value.sum(0).movedim(-1, 1).flatten(0, 1)[:channels]
 
 
@@ -199,14 +206,15 @@ class _Call:
         x, dt, A, B, C, D = (tensor.detach().contiguous() for tensor in tensors)
         self.shape = x.shape
         batch, length, channels = x.shape
-        self.units = batch * -(-channels // LANES)
+        self.library, self.lanes = _kernel()
+        self.units = batch * -(-channels // self.lanes)
         if borders is None:
             stored = -(-length // CHUNK) if keep_borders else 1
-            borders = x.new_empty(self.units, stored, STATES, LANES)
+            borders = x.new_empty(self.units, stored, STATES, self.lanes)
         self.borders = borders
         # The kernel compares bits to bound powers and would drop a NaN whose sign bit is set.
         A = torch.where(A.isnan(), math.nan, A * _LOG2E)
-        self.inputs = (x, dt, _blocks(A), B, C, _blocks(D), borders)
+        self.inputs = (x, dt, _blocks(A, self.lanes), B, C, _blocks(D, self.lanes), borders)
         self.problem = _Problem(
             *(*x.shape, reverse, torch.get_num_threads()),
             *(tensor.data_ptr() for tensor in self.inputs),
@@ -215,7 +223,7 @@ class _Call:
 
     def forward(self) -> Tensor:
         y = self.borders.new_empty(self.shape)
-        _library().seq2exp_scan_forward(ctypes.byref(self.problem), y.data_ptr())
+        self.library.seq2exp_scan_forward(ctypes.byref(self.problem), y.data_ptr())
         return y
 
     def backward(self, grad: Tensor) -> tuple[Tensor, ...]:
@@ -226,22 +234,15 @@ class _Call:
         room = PARTS_BYTES // (2 * self.units * STATES * 4)
         segment = max(1, min(room, length) // CHUNK) * CHUNK
         x, dt = new(self.shape), new(self.shape)
-        A = grad.new_zeros(self.units, STATES, LANES)
+        A = grad.new_zeros(self.units, STATES, self.lanes)
         B, C = new(batch, length, STATES), new(batch, length, STATES)
-        D = grad.new_zeros(self.units, LANES)
+        D = grad.new_zeros(self.units, self.lanes)
         carry, parts = torch.zeros_like(A), new(2, self.units, segment, STATES)
         tensors = (grad, x, dt, A, B, C, D, carry, parts)
         gradients = _Gradients(segment, *(tensor.data_ptr() for tensor in tensors))
-        _library().seq2exp_scan_backward(ctypes.byref(self.problem), ctypes.byref(gradients))
+        self.library.seq2exp_scan_backward(ctypes.byref(self.problem), ctypes.byref(gradients))
         A, D = (_channels(value.unflatten(0, (batch, -1)), channels) for value in (A, D))
         return x, dt, A, B, C, D
-
-
-def _library() -> ctypes.CDLL:
-    kernel = _kernel()
-    if kernel.library is None:
-        raise RuntimeError(f"the CPU scan kernel is not available: {kernel.reason}")
-    return kernel.library
 
 
 class _Scan(torch.autograd.Function):
@@ -281,7 +282,7 @@ def _check(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) ->
     for name, tensor in {"x": x, **{name: tensor for name, (tensor, _) in wanted.items()}}.items():
         if tensor.device.type != "cpu" or tensor.dtype != torch.float32:
             raise TypeError(
-                f"{name} is {tensor.dtype} on {tensor.device}; the CPU scan takes float32 on the CPU"
+                f"{name} is {tensor.dtype} on {tensor.device}; this scan takes float32 on the CPU"
             )
 
 

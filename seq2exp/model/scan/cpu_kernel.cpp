@@ -3,13 +3,13 @@
 //   s_t = exp(dt_t A) s_{t-1} + dt_t x_t B_t        s_0 = 0
 //   y_t = <C_t, s_t> + D x_t
 //
-// Sixteen channels stand side by side in one vector and the sixteen states of each are sixteen such
-// vectors, held in registers from step to step: y needs no sum across lanes, and B_t[n] and C_t[n]
-// are broadcasts. One source serves AVX-512 (one register a vector), AVX2 (two) and NEON (four),
-// through the vector types of GCC and Clang. Vectors are 64 bytes; `cpu.py` pads A, B, C, D and
-// every scratch array to whole vectors, x, dt, y and their gradients keep torch's layout.
+// As many channels as fit one vector register stand side by side, and the sixteen states of each are
+// sixteen such vectors, held in registers from step to step: y needs no sum across lanes, and B_t[n]
+// and C_t[n] are broadcasts. One source serves AVX-512, AVX2, SSE and NEON through the vector types
+// of GCC and Clang. `cpu.py` pads A, B, C, D and every scratch array to whole vectors and aligns
+// them; x, dt, y and their gradients keep torch's layout.
 //
-// A "unit" is one block of 16 channels of one batch entry. Units are dealt out to the threads in
+// A "unit" is one block of LANES channels of one batch entry. Units are dealt out to the threads in
 // order; no result depends on how many threads there are. Time is walked in chunks of 64 steps, all
 // units of a thread before the next chunk, so that rows of x come from memory in long runs.
 
@@ -30,9 +30,15 @@
 
 namespace {
 
-constexpr int LANES = 16;     // channels side by side in one vector
-constexpr int STATES = 16;    // states of one channel
-constexpr int CHUNK = 64;     // steps between two stored states
+#if defined(__AVX512F__)
+constexpr int LANES = 16;  // channels side by side in one vector
+#elif defined(__AVX__)
+constexpr int LANES = 8;
+#else
+constexpr int LANES = 4;
+#endif
+constexpr int STATES = 16;  // states of one channel
+constexpr int CHUNK = 64;   // steps between two stored states
 constexpr int BORDER = STATES * LANES;
 
 typedef float Vec __attribute__((vector_size(LANES * 4)));
@@ -54,9 +60,9 @@ INLINE void store(float *to, Vec value, int width) {
     std::memcpy(to, &value, Whole ? sizeof(Vec) : sizeof(float) * width);
 }
 
-// 2^power - 1 for power <= 0, accurate relative to itself: a state that decays by a millionth a
-// step still does so, where 1 - 1e-6 in single precision is off by several per cent. The polynomial
-// is (2^f - 1) / f on [-1/2, 1/2], so that of 2^f has the constant term 1 exactly.
+// 2^power - 1 for power <= 0, accurate relative to itself (5e-7). A decay near 1 would lose what it
+// differs from 1 by: exp(-1e-4) rounds by 3e-8, which adds up to 1e-4 over such a state's memory.
+// The polynomial is (2^f - 1) / f on [-1/2, 1/2], so that of 2^f has the constant term 1 exactly.
 INLINE Vec exp2_minus_one(Vec power) {
     // Powers below -126 become that. Among negative floats the smaller has the larger bits, and
     // comparing bits is one instruction where comparing floats, with their NaNs, is two.
@@ -75,8 +81,8 @@ INLINE Vec exp2_minus_one(Vec power) {
     return scale * p + (scale - 1.0f);
 }
 
-// Sums across lanes, sixteen at once: lane n of the result is the sum of the lanes of part(n).
-// Two half-summed vectors are folded into one at each of four levels.
+// Sums across lanes, LANES at once: lane k of the result is the sum of the lanes of part(n + k).
+// Two half-summed vectors are folded into one at each level.
 #if defined(__clang__)
 template <int Half, int... Lane>
 INLINE Vec fold_lanes(Vec a, Vec b, std::integer_sequence<int, Lane...>) {
@@ -258,7 +264,7 @@ void forward(const Stretch &at, const Vec *A, Vec D, const Vec *before, Vec *aft
 //   g_t = C_t gy_t + a_{t+1} g_{t+1}    (a_t = exp(dt_t A);  carry: a_{t+1} g_{t+1})
 template <bool Whole>
 void backward(const Stretch &at, const Vec *A, Vec D, const Vec *border, const float *gy, float *gx,
-              float *gdt, Vec *gA, Vec *gD, Vec *gB, Vec *gC, Vec *carry) {
+              float *gdt, Vec *gA, Vec *gD, float *gB, float *gC, Vec *carry) {
     Vec states[CHUNK + 1][STATES], decay[CHUNK][STATES];
     for (int n = 0; n < STATES; ++n) states[0][n] = border[n];
     {
@@ -290,17 +296,19 @@ void backward(const Stretch &at, const Vec *A, Vec D, const Vec *border, const f
             __builtin_prefetch(written + (i - 8) * at.row, 1, 3);
         const Vec u = dt * x;
         Vec gu{}, gpower{};
-        const Pair sums = sum_lanes<1>(0, [&](int n) __attribute__((always_inline)) {
-            const Vec gs = g * C[n] + h[n];
-            h[n] = decay[i][n] * gs + gs;
-            const Vec w = h[n] * states[i][n];
-            gu += gs * B[n];
-            gpower += w * A[n];
-            sum_A[n] += w * dt;
-            return Pair{gs * u, g * states[i + 1][n]};
-        });
-        gB[i] = sums.first;
-        gC[i] = sums.second;
+        for (int group = 0; group < STATES; group += LANES) {
+            const Pair sums = sum_lanes<1>(group, [&](int n) __attribute__((always_inline)) {
+                const Vec gs = g * C[n] + h[n];
+                h[n] = decay[i][n] * gs + gs;
+                const Vec w = h[n] * states[i][n];
+                gu += gs * B[n];
+                gpower += w * A[n];
+                sum_A[n] += w * dt;
+                return Pair{gs * u, g * states[i + 1][n]};
+            });
+            store<true>(gB + i * STATES + group, sums.first, LANES);
+            store<true>(gC + i * STATES + group, sums.second, LANES);
+        }
         sum_D += g * x;
         store<Whole>(gx + i * at.row, gu * dt + D * g, at.width);
         store<Whole>(gdt + i * at.row, gu * x + gpower * 0.693147180559945f, at.width);
@@ -362,7 +370,7 @@ void seq2exp_scan_backward(const Problem *problem, const Gradients *gradients) {
     const int64_t segments = (p.length + g.segment - 1) / g.segment;
     prefer_huge_pages(g.x, p.batch * p.length * p.channels);
     prefer_huge_pages(g.dt, p.batch * p.length * p.channels);
-    Vec *parts_B = (Vec *)g.parts, *parts_C = parts_B + units * g.segment;
+    float *parts_B = g.parts, *parts_C = parts_B + units * g.segment * STATES;
     Team::run(threads_for(p, units), [&](int thread, Team &team) {
         const int64_t begin = units * thread / team.size();
         const int64_t end = units * (thread + 1) / team.size();
@@ -375,7 +383,7 @@ void seq2exp_scan_backward(const Problem *problem, const Gradients *gradients) {
                 const int steps = (int)(left < CHUNK ? left : CHUNK);
                 for (int64_t unit = begin; unit < end; ++unit) {
                     const Stretch at(p, unit, from, steps);
-                    const int64_t part = unit * g.segment + from - start;
+                    const int64_t part = (unit * g.segment + from - start) * STATES;
                     (at.width == LANES ? backward<true> : backward<false>)(
                         at, (const Vec *)p.A + unit % blocks * STATES,
                         ((const Vec *)p.D)[unit % blocks],
@@ -393,19 +401,22 @@ void seq2exp_scan_backward(const Problem *problem, const Gradients *gradients) {
             for (int64_t r = rows * thread / team.size(); r < rows_end; ++r) {
                 const int64_t b = r / size, i = r % size, step = start + i;
                 const int64_t t = b * p.length + (p.reverse ? p.length - 1 - step : step);
-                Vec sum_B{}, sum_C{};
+                float sum_B[STATES] = {}, sum_C[STATES] = {};
                 for (int64_t k = 0; k < blocks; ++k) {
-                    sum_B += parts_B[(b * blocks + k) * g.segment + i];
-                    sum_C += parts_C[(b * blocks + k) * g.segment + i];
+                    const int64_t part = ((b * blocks + k) * g.segment + i) * STATES;
+                    for (int n = 0; n < STATES; ++n) {
+                        sum_B[n] += parts_B[part + n];
+                        sum_C[n] += parts_C[part + n];
+                    }
                 }
-                ((Vec *)g.B)[t] = sum_B;
-                ((Vec *)g.C)[t] = sum_C;
+                std::memcpy(g.B + t * STATES, sum_B, sizeof sum_B);
+                std::memcpy(g.C + t * STATES, sum_C, sizeof sum_C);
             }
             team.barrier();
         }
     });
 }
 
-int seq2exp_scan_version() { return 1; }
+int seq2exp_scan_lanes() { return LANES; }
 
 }  // extern "C"
