@@ -163,7 +163,7 @@ _NUMBERS = {
     # attribute: (lowest, lowest allowed?, highest, highest allowed?)
     "prior_mean": (0.0, False, 1.0, False),
     "prior_strength": (0.0, False, math.inf, False),
-    "threshold": (0.0, True, 1.0, True),
+    "threshold": (0.0, False, 1.0, True),
     "fraction": (0.0, False, 1.0, True),
     "min_length": (1, True, math.inf, False),
     "merge_gap": (0, True, math.inf, False),

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import pandas as pd
 
@@ -49,6 +49,22 @@ _CACHE_FORMAT = 1
 
 _locks: dict[str, threading.Lock] = {}
 _locks_guard = threading.Lock()
+
+
+class CellFiles(Protocol):
+    """What is known of a cell type; `seq2exp.datasets.catalog.Cell` is one."""
+
+    @property
+    def dnase(self) -> Signal:
+        """DNase signal."""
+
+    @property
+    def reads(self) -> Path | None:
+        """DNase reads."""
+
+    @property
+    def peaks_path(self) -> Path | None:
+        """Peaks already called."""
 
 
 class PeakCaller:
@@ -104,6 +120,17 @@ class PeakCaller:
         self._genome, self._genome_size, self._assay = genome, genome_size, assay
         self._cache = Path(cache) if cache is not None else files.cache_dir() / "peaks"
         self._kept: dict[str, pd.DataFrame] = {}
+
+    @classmethod
+    def for_cell(cls, cell: CellFiles, genome: Genome, use: Source | None = None) -> "PeakCaller":
+        """Return the caller for a cell type of a data set."""
+        return cls(
+            genome=genome,
+            imported=cell.peaks_path,
+            reads=cell.reads,
+            signal=cell.dnase,
+            use=use,
+        )
 
     @property
     def knob(self) -> Literal["q", "cutoff"]:

@@ -1,5 +1,6 @@
 """Elements against per-base brute force and bioframe."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import bioframe
@@ -21,8 +22,16 @@ from seq2exp.analysis.elements import (
     union,
 )
 from seq2exp.genome.locus import Interval
+from seq2exp.model.beta import BetaPrior, MaskPosterior
 
 masks = st.lists(st.booleans(), min_size=1, max_size=60).map(lambda v: np.array(v, dtype=bool))
+
+
+@dataclass(frozen=True)
+class MaskRule:
+    mode: str
+    threshold: float = 0.5
+    fraction: float = 0.1
 
 
 def frame(*spans, chrom="chr1"):
@@ -174,10 +183,50 @@ def test_selection_follows_the_rule():
         ("hard", [False, True, True]),
         ("top", [False, False, True]),
     ):
-        rule = SimpleNamespace(mode=mode, threshold=0.5, fraction=0.3)
+        rule = MaskRule(mode, fraction=0.3)
         assert selection(posterior, rule).tolist() == expected
     with pytest.raises(ValueError, match="unknown mask rule"):
-        selection(posterior, SimpleNamespace(mode="odd", threshold=0.5, fraction=0.3))
+        selection(posterior, MaskRule("odd"))
+
+
+def test_a_posterior_becomes_elements():
+    """From the network's result to elements: by hand for a window of 12 bases."""
+    mean = np.array([0.9, 0.9, 0.1, 0.8, 0.2, 0.3, 0.3, 0.7, 0.7, 0.1, 0.6, 0.6], dtype=np.float32)
+    closed = np.zeros(12, dtype=bool)
+    closed[10] = True
+    posterior = MaskPosterior(
+        alpha=10 * mean,
+        beta=10 * (1 - mean),
+        prior=BetaPrior(1.0, 9.0),
+        evidence=np.repeat(2.5 * mean[:, None], 4, axis=1),
+        forced_open=slice(5, 8),
+        closed=closed,
+    )
+    window = Interval("chr1", 100, 112)
+
+    def called(rule, min_length=1, gap=0, include=False):
+        elements = call_elements(
+            posterior.mean,
+            window,
+            selection(posterior, rule),
+            min_length,
+            gap,
+            posterior.forced_open,
+            include,
+        )
+        return [(e.interval.start, e.interval.end, e.kind) for e in elements]
+
+    hard = MaskRule("hard", threshold=0.5)
+    distal = "distal"
+    assert called(hard) == [
+        (100, 102, distal), (103, 104, distal), (108, 109, distal), (111, 112, distal),
+    ]  # fmt: skip
+    assert called(MaskRule("soft", threshold=0.5)) == called(hard)
+    assert called(hard, gap=1) == [(100, 104, distal), (108, 109, distal), (111, 112, distal)]
+    assert called(hard, min_length=2) == [(100, 102, distal)]
+    assert called(hard, gap=1, include=True) == [(100, 109, "promoter"), (111, 112, distal)]
+    # Three bases are the promoter, the next three the highest means outside.
+    assert called(MaskRule("top", fraction=0.5)) == [(100, 102, distal), (103, 104, distal)]
 
 
 spans = st.lists(

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import threading
+from types import SimpleNamespace
 
 import pyBigWig
 import pytest
@@ -143,6 +144,16 @@ def test_real_imported_peaks(real_data):
     assert 0 < len(strict) < 1_974
     assert (strict["q_log10"] > 1.301).all()
     assert caller.source == "imported MACS2 narrowPeak, q ≤ 0.05"
+
+
+def test_a_cell_type_brings_its_files(tmp_path, genome, reads):
+    path = tmp_path / "a.bw"
+    with pyBigWig.open(str(path), "w") as file:
+        file.addHeader([("chr1", SIZE)])
+        file.addEntries(["chr1"], [5_000], ends=[5_500], values=[3.0])
+    cell = SimpleNamespace(dnase=Signal(path), reads=reads, peaks_path=None)
+    assert PeakCaller.for_cell(cell, genome).sources == ("reads", "signal")
+    assert PeakCaller.for_cell(cell, genome, use="signal").knob == "cutoff"
 
 
 def test_no_source_is_named(genome, reads):
