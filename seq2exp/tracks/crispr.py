@@ -61,7 +61,7 @@ def read_crispr(path: str | os.PathLike[str]) -> pd.DataFrame:
         for name in ("start", "end"):
             table[name] = table[name].astype(np.int64)
         for name in ("effect", "p_adjusted"):
-            table[name] = pd.to_numeric(table[name].replace({"NA": "nan", "": "nan"}))
+            table[name] = pd.to_numeric(table[name].where(~table[name].isin(["NA", ""]), None))
         for name in ("significant", "regulated"):
             table[name] = [_truth(value) for value in table[name]]
     except ValueError as error:
