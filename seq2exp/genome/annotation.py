@@ -2,17 +2,20 @@
 
 import difflib
 import gzip
+import hashlib
+import json
 import os
 import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from seq2exp.errors import InputError
+from seq2exp.files import atomic_path, cache_dir
 from seq2exp.genome.locus import Interval, from_one_based, resolve_chrom
 
 Strand = Literal["+", "-"]
@@ -83,6 +86,7 @@ class Gene:
 _ATTRIBUTE = re.compile(r'\s*([\w.]+)\s+(?:"([^"]*)"|([^";\s]+))\s*;?')
 _GENE_ID = re.compile(r'(?:^|[;\s])gene_id\s+"?([^";]+)')
 _TRANSCRIPT_ID = re.compile(r'(?:^|[;\s])transcript_id\s+"?([^";]+)')
+_REMEMBERED_BYTES = 5_000_000  # a larger GTF takes many seconds to parse, so its genes are kept
 _RANKS = {"MANE_Select": 2, "Ensembl_canonical": 1}
 
 
@@ -131,7 +135,10 @@ class Annotation:
         InputError
             Where the file is missing, not a GTF, or cut short.
         """
-        return cls(_genes(_drafts(Path(path))))
+        path = Path(path)
+        if not path.is_file() or path.stat().st_size < _REMEMBERED_BYTES:
+            return cls(_genes(_drafts(path)))
+        return cls(_remembered(path))
 
     @cached_property
     def _by_text(self) -> dict[str, Gene]:
@@ -202,6 +209,36 @@ class Annotation:
     def symbols(self) -> list[str]:
         """Return all gene symbols, sorted, each once."""
         return sorted({gene.name for gene in self.genes.values()})
+
+
+def _remembered(path: Path) -> list[Gene]:
+    """Return a GTF's genes from the cache folder, parsing it where they are not there yet."""
+    stat = path.stat()
+    key = f"1|{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+    name = hashlib.sha256(key.encode()).hexdigest()[:24]
+    cached = cache_dir() / "genes" / f"{name}.json"
+    if not cached.is_file():
+        genes = list(_genes(_drafts(path)))
+        with atomic_path(cached) as draft:
+            draft.write_text(json.dumps([astuple(gene) for gene in genes]))
+        return genes
+    return [
+        Gene(
+            *fields,
+            tuple(
+                Transcript(
+                    identifier,
+                    start,
+                    end,
+                    tuple((first, last) for first, last in exons),
+                    (cds[0], cds[1]) if cds else None,
+                    canonical,
+                )
+                for identifier, start, end, exons, cds, canonical in transcripts
+            ),
+        )
+        for *fields, transcripts in json.loads(cached.read_text())
+    ]
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -109,6 +109,18 @@ def test_overlapping(gtf: Path) -> None:
     assert names("chr3", 0, 100) == []
 
 
+def test_a_large_gtf_is_parsed_once(gtf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = Annotation.from_gtf(gtf).genes
+    monkeypatch.setattr("seq2exp.genome.annotation._REMEMBERED_BYTES", 1)
+    assert Annotation.from_gtf(gtf).genes == expected
+
+    def refuse(path: Path) -> None:
+        raise AssertionError(f"{path} is parsed again")
+
+    monkeypatch.setattr("seq2exp.genome.annotation._drafts", refuse)
+    assert Annotation.from_gtf(gtf).genes == expected
+
+
 def test_versions() -> None:
     assert without_version("ENSG00000100316.17") == "ENSG00000100316"
     assert without_version("ENSMUST00000100316.2") == "ENSMUST00000100316"
