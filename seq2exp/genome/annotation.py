@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from seq2exp.errors import InputError
 from seq2exp.files import atomic_path, cache_dir
@@ -222,23 +222,16 @@ def _remembered(path: Path) -> list[Gene]:
         with atomic_path(cached) as draft:
             draft.write_text(json.dumps([astuple(gene) for gene in genes]))
         return genes
-    return [
-        Gene(
-            *fields,
-            tuple(
-                Transcript(
-                    identifier,
-                    start,
-                    end,
-                    tuple((first, last) for first, last in exons),
-                    (cds[0], cds[1]) if cds else None,
-                    canonical,
-                )
-                for identifier, start, end, exons, cds, canonical in transcripts
-            ),
-        )
-        for *fields, transcripts in json.loads(cached.read_text())
-    ]
+    rows: list[list[Any]] = json.loads(cached.read_text())
+    return [Gene(*[*row[:-1], tuple(map(_transcript, row[-1]))]) for row in rows]
+
+
+def _transcript(row: list[Any]) -> Transcript:
+    """Return a transcript from JSON, which has lists where it has tuples."""
+    identifier, start, end, exons, cds, canonical = row
+    return Transcript(
+        identifier, start, end, tuple(map(tuple, exons)), tuple(cds) if cds else None, canonical
+    )
 
 
 def _lines(path: Path) -> Iterator[str]:
