@@ -1,0 +1,343 @@
+"""Running a trained network on one gene's window: the mask's posterior, and the expression.
+
+The two halves are apart because they cost alike and are needed differently: the generator runs
+once for a gene, while every move of a slider asks for the expression under another mask.
+"""
+
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seq2exp.errors import InputError
+from seq2exp.genome.window import Window
+from seq2exp.model.beta import BetaPrior, MaskPosterior
+from seq2exp.model.checkpoint import load_model
+from seq2exp.model.scan import resolve
+
+Mode = Literal["soft", "hard", "top"]
+MODES = ("soft", "hard", "top")
+
+#: Called as ``progress(fraction, text)``; the work stops where it raises.
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class MaskRule:
+    """How a posterior becomes the mask that the predictor reads under.
+
+    Attributes
+    ----------
+    mode
+        "soft": the means. "hard": 1 where the mean is at least `threshold`, else 0. "top": 1 for
+        the `fraction` of the window's bases with the highest means (the paper's retraining rule).
+    threshold
+        In (0, 1]. Under "soft" it decides on elements only, see `analysis.elements.selection`.
+    fraction
+        In (0, 1].
+
+    Raises
+    ------
+    InputError
+        For an unknown mode or a number out of range.
+    """
+
+    mode: Mode = "soft"
+    threshold: float = 0.5
+    fraction: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Refuse what is no rule."""
+        if self.mode not in MODES:
+            raise InputError(f"There is no mask rule {self.mode!r}; use soft, hard or top.")
+        for name, value in (("threshold", self.threshold), ("fraction", self.fraction)):
+            if not 0 < value <= 1:
+                raise InputError(
+                    f"The mask's {name} {value:g} is out of range; use a number above 0, at most 1."
+                )
+
+    def mask(self, posterior: MaskPosterior) -> NDArray[np.float32]:
+        """Return the mask [L] in [0, 1], the blacklist closed and the promoter open."""
+        if self.mode == "soft":
+            return posterior.soft()
+        if self.mode == "hard":
+            return posterior.hard(self.threshold)
+        return posterior.top(self.fraction)
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a network says about one gene in one cell type.
+
+    Attributes
+    ----------
+    expression
+        Predicted log10(x + 1) of what the model was trained on (CAGE as published).
+    posterior
+        The mask's posterior under the prior asked for.
+    mask
+        float32 [L], what the predictor read under.
+    rule
+        How `mask` came from `posterior`. A hard network cannot weigh bases: asked for a soft mask
+        it applies the rule's threshold, and `rule` and `notes` say so.
+    seconds
+        Time the network ran; what was handed in finished costs nothing.
+    device, implementation
+        Where it ran, and by which selective scan.
+    model_id
+        Of the model's card.
+    notes
+        Sentences to show beside the numbers.
+    """
+
+    expression: float
+    posterior: MaskPosterior
+    mask: NDArray[np.float32]
+    rule: MaskRule
+    seconds: float
+    device: str
+    model_id: str
+    implementation: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ratio(self) -> float:
+        """Mask ratio Σ mask / L: the share of the window that is read, the promoter included."""
+        return float(self.mask.mean(dtype=np.float64))
+
+
+class Predictor:
+    """A trained network, loaded once and safe to share between threads.
+
+    Parameters
+    ----------
+    model_path
+        A model's safetensors, its JSON card beside it.
+    device
+        "auto" (a CUDA device if there is one), "cpu", "cuda", "cuda:1", …
+
+    Attributes
+    ----------
+    model, card, model_id
+        The network, its card, and the card's id.
+    device, implementation
+        Where it runs, and by which selective scan.
+
+    Raises
+    ------
+    InputError
+        For a file that is no model, or a device that is not there.
+    """
+
+    def __init__(self, model_path: str | os.PathLike[str], device: str = "auto") -> None:
+        self._device = _device(device)
+        model, self.card = load_model(Path(model_path))
+        self.model = model.to(self._device).eval().requires_grad_(False)
+        self.config = self.model.config
+        self.model_id = str(self.card.get("id") or Path(model_path).stem)
+        self.implementation = resolve("auto", self._device)
+        self._lock = threading.Lock()
+
+    @property
+    def device(self) -> str:
+        """Where the network runs, for the screen."""
+        if self._device.type == "cuda":
+            return f"{self._device} ({torch.cuda.get_device_name(self._device)})"
+        return str(self._device)
+
+    @property
+    def default_rule(self) -> MaskRule:
+        """The rule of the network's own evaluation: means, or its threshold."""
+        return MaskRule(self.config.variant, threshold=self.config.threshold)
+
+    def posterior(self, window: Window, progress: Progress | None = None) -> MaskPosterior:
+        """Return the mask's posterior under the prior of training.
+
+        Raises
+        ------
+        InputError
+            Where the window's length does not fit, memory is short, or the result is no number.
+        """
+        with self._running(self.model.generator, "Finding what regulates the gene", progress):
+            found = self.model.posterior(
+                self._tensor(window.one_hot),
+                self._tensor(window.signals),
+                self._tensor(window.blacklist),
+            )
+        if not (_positive(found.alpha) and _positive(found.beta)):
+            raise self._broken("mask", window)
+        return found
+
+    def express(
+        self, window: Window, mask: NDArray[np.floating], progress: Progress | None = None
+    ) -> float:
+        """Return the predicted log10(x + 1) of the window read under `mask` [L] as it stands.
+
+        Raises
+        ------
+        InputError
+            Where the window's length does not fit, memory is short, or the result is no number.
+        """
+        if mask.shape != (window.length,):
+            raise ValueError(f"a mask {mask.shape} for a window of {window.length} bp")
+        network = self.model.generator if self.model.encoder is None else self.model.encoder
+        with self._running(network, "Predicting the expression", progress):
+            value = float(
+                self.model.predict(
+                    self._tensor(window.one_hot),
+                    self._tensor(window.signals),
+                    self._tensor(window.features),
+                    self._tensor(mask.astype(np.float32)),
+                )
+            )
+        if not math.isfinite(value):
+            raise self._broken("expression", window)
+        return value
+
+    def predict(
+        self,
+        window: Window,
+        rule: MaskRule | None = None,
+        prior: BetaPrior | None = None,
+        posterior: MaskPosterior | None = None,
+        progress: Progress | None = None,
+    ) -> Prediction:
+        """Return mask and expression of one window.
+
+        Parameters
+        ----------
+        window
+            Of a length the network can take.
+        rule
+            How the mask is made; None: `default_rule`.
+        prior
+            Tilt the posterior to this prior (no further run of the generator); None: leave it.
+        posterior
+            What `posterior` returned for this window, to spare the generator's run.
+        progress
+            Told of every layer; an exception it raises ends the work.
+
+        Raises
+        ------
+        InputError
+            As `posterior` and `express`.
+        """
+        begun = time.perf_counter()
+        share = 0.5 if posterior is None else 0.0
+        if posterior is None:
+            posterior = self.posterior(window, _part(progress, 0.0, share))
+        rule, notes = self.applied(rule or self.default_rule)
+        if prior is not None:
+            lost = posterior.improper(prior)
+            if lost >= 0.005:
+                notes += (
+                    f"At {lost:.0%} of the bases this prior outweighs all that was learned; their "
+                    "mask stops at its end of the scale.",
+                )
+            posterior = posterior.retilt(prior)
+        mask = rule.mask(posterior)
+        expression = self.express(window, mask, _part(progress, share, 1.0))
+        return Prediction(
+            expression=expression,
+            posterior=posterior,
+            mask=mask,
+            rule=rule,
+            seconds=time.perf_counter() - begun,
+            device=self.device,
+            model_id=self.model_id,
+            implementation=self.implementation,
+            notes=notes,
+        )
+
+    def applied(self, rule: MaskRule) -> tuple[MaskRule, tuple[str, ...]]:
+        """Return the rule that this network can follow, and what to say about it."""
+        if self.config.variant == "hard" and rule.mode == "soft":
+            return replace(rule, mode="hard"), (
+                "A hard model keeps or drops whole bases; instead of the soft mask it read those "
+                f"with a mean of at least {rule.threshold:g}.",
+            )
+        return rule, ()
+
+    def _tensor(self, values: NDArray) -> torch.Tensor:
+        """Return [1, ...] of an array, on the device."""
+        return torch.from_numpy(np.ascontiguousarray(values))[None].to(self._device)
+
+    @contextmanager
+    def _running(
+        self, network: torch.nn.Module, what: str, progress: Progress | None
+    ) -> Iterator[None]:
+        """Hold the lock, gradients off, and report each layer of `network` as it is done."""
+        with self._lock, torch.inference_mode(), _reported(network, what, progress):
+            try:
+                yield
+            except torch.OutOfMemoryError:
+                torch.cuda.empty_cache()
+                raise InputError(
+                    f"{self.device} has too little free memory for {self.model_id}; close other "
+                    "programs on it or choose the device cpu."
+                ) from None
+
+    def _broken(self, what: str, window: Window) -> InputError:
+        return InputError(
+            f"{self.model_id} gives no finite {what} for {window.gene.name} in {window.cell}; its "
+            "weights are damaged or it was trained on signals of another scale: convert or train "
+            "it again."
+        )
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        if device.type not in ("cpu", "cuda"):
+            raise RuntimeError
+    except RuntimeError:
+        raise InputError(f"There is no device {name!r}; use auto, cpu or cuda.") from None
+    count = torch.cuda.device_count() if device.type == "cuda" else 1
+    if (device.index or 0) >= count:
+        raise InputError(f"This machine has no device {name!r}; use auto or cpu.")
+    return device
+
+
+def _positive(values: NDArray[np.float32]) -> bool:
+    return bool(np.isfinite(values).all() and (values > 0).all())
+
+
+def _part(progress: Progress | None, low: float, high: float) -> Progress | None:
+    """Return a progress callback whose 0..1 is `low`..`high` of the whole."""
+    if progress is None:
+        return None
+    return lambda fraction, text: progress(low + (high - low) * fraction, text)
+
+
+@contextmanager
+def _reported(network: torch.nn.Module, what: str, progress: Progress | None) -> Iterator[None]:
+    """Call `progress` before the first and after every layer."""
+    if progress is None:
+        yield
+        return
+    layers = list(network.get_submodule("layers").children())
+    done = 0
+
+    def report(*_: object) -> None:
+        nonlocal done
+        done += 1
+        progress(done / len(layers), f"{what}: layer {done} of {len(layers)}")
+
+    progress(0.0, what)
+    hooks = [layer.register_forward_hook(report) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
