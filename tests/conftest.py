@@ -22,3 +22,11 @@ def real_data() -> Path:
 def _cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the run away from the user's cache, unless one is asked for."""
     os.environ.setdefault("SEQ2EXP_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="session")
+def demo(_cache_of_this_run: None) -> Path:
+    """The ``dataset.yaml`` of the embedded demo data set, made once a run (about 10 s)."""
+    from seq2exp.datasets.simulate import demo_dataset
+
+    return demo_dataset()

@@ -1,6 +1,7 @@
 """One simulated chromosome, whole, and the digests of its content."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,14 +31,19 @@ class Chromosome:
     tables: Tables
 
 
-def make_chromosome(seed: int, chrom: str) -> Chromosome:
-    """Simulate one chromosome."""
+def make_chromosome(
+    seed: int, chrom: str, progress: Callable[[float], None] = lambda fraction: None
+) -> Chromosome:
+    """Simulate one chromosome; `progress` is told the fraction that is done."""
     layout = make_layout(seed, chrom)
     elements = make_elements(seed, layout)
+    progress(0.2)
     codes = make_sequence(seed, layout, elements)
+    progress(0.5)
     cells = range(len(CELLS))
     dnase = tuple(signals.sample_dnase(seed, layout, elements, cell) for cell in cells)
     h3k27ac = tuple(signals.sample_h3k27ac(seed, layout, elements, cell) for cell in cells)
+    progress(0.7)
     return Chromosome(
         layout=layout,
         elements=elements,

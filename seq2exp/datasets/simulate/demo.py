@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -71,9 +72,10 @@ def make_demo(
         with files.atomic_path(folder) as draft:
             draft.mkdir()
             _fill(draft, size, seed, progress or (lambda fraction, text: None))
-    except PermissionError as error:
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
         raise InputError(
-            f"Cannot write to {error.filename or folder}; choose a folder you may write to."
+            f"Cannot write the demo to {folder} ({reason}); choose another folder."
         ) from error
     return folder / "dataset.yaml"
 
@@ -91,38 +93,40 @@ def demo_dataset(progress: Progress | None = None) -> Path:
     with _LOCK, _process_lock(folder.with_name(folder.name + ".lock")):
         if found.is_file():
             return found
+        if folder.exists():  # what someone left there is not whole: entries appear by renaming
+            shutil.rmtree(folder)
         with tempfile.TemporaryDirectory(prefix=".demo-", dir=folder.parent) as scratch:
             draft = Path(scratch) / "demo"
             make_demo(draft, progress=progress)
-            # Where locks do not work, whoever renames first wins; both made the same content.
-            with contextlib.suppress(OSError):
+            try:
                 os.rename(draft, folder)
-    if not found.is_file():
-        raise InputError(
-            f"{folder} is not a whole demo data set; delete it, and it will be made again."
-        )
+            except OSError:
+                # Where locks do not work, whoever renames first wins; both made the same content.
+                if not found.is_file():
+                    raise
     return found
 
 
 def _fill(folder: Path, size: str, seed: int, progress: Progress) -> None:
     chroms = SIZES[size]
     total = sum(LENGTHS[name] for name in chroms)
-    writer = Writer(folder, chroms)
     digests: dict[str, dict[str, str]] = {}
     default_gene = ""
     done = 0
-    for chrom in chroms:
-        progress(0.9 * done / total, f"Simulating {chrom}")
-        chromosome = make_chromosome(seed, chrom)
-        digests[chrom] = content_digests(chromosome)
-        if chrom == chroms[-1]:
-            default_gene = example_gene(chromosome)
-        done += LENGTHS[chrom] // 2
-        progress(0.9 * done / total, f"Writing {chrom}")
-        writer.add(chromosome)
-        done += LENGTHS[chrom] - LENGTHS[chrom] // 2
-    progress(0.9, "Writing contact maps and tables")
-    writer.finish()
+    with Writer(folder, chroms) as writer:
+        for chrom in chroms:
+            begun, share = 0.9 * done / total, 0.9 * LENGTHS[chrom] / total
+            progress(begun, f"Simulating {chrom}")
+            step = _within(progress, begun, 0.6 * share, f"Simulating {chrom}")
+            chromosome = make_chromosome(seed, chrom, step)
+            digests[chrom] = content_digests(chromosome)
+            if chrom == chroms[-1]:
+                default_gene = example_gene(chromosome)
+            progress(begun + 0.6 * share, f"Writing {chrom}")
+            writer.add(chromosome)
+            done += LENGTHS[chrom]
+        progress(0.9, "Writing contact maps and tables")
+        writer.finish()
     splits = {
         "train": [name for name in chroms if name in TRAINING],
         "validation": [name for name in chroms if name == VALIDATION],
@@ -137,6 +141,7 @@ def _fill(folder: Path, size: str, seed: int, progress: Progress) -> None:
         "seed": seed,
         "digest": _digest(digests),
         "held_out_digest": _digest(held_out),
+        "files": sorted(str(p.relative_to(folder).as_posix()) for p in _files(folder)),
         "chromosomes": digests,
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
@@ -180,11 +185,25 @@ def _check_free(folder: Path) -> None:
         return
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
-        ours = manifest["simulated"] and str(manifest["generator"]).startswith("seq2exp demo")
+        known = {*manifest["files"], "manifest.json", "dataset.yaml"}
+        ours = str(manifest["generator"]).startswith("seq2exp demo") and all(
+            path.relative_to(folder).as_posix() in known for path in _files(folder)
+        )
     except (OSError, ValueError, KeyError, TypeError):
         ours = False
     if not ours:
-        raise InputError(f"{folder} exists and is not a demo data set; choose a new folder.")
+        raise InputError(
+            f"{folder} exists and holds more than a demo data set; choose a new folder."
+        )
+
+
+def _within(progress: Progress, begun: float, share: float, text: str) -> Callable[[float], None]:
+    """Return the progress of one stretch of the whole."""
+    return lambda part: progress(begun + share * part, text)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if not path.is_dir()]
 
 
 def _digest(digests: dict[str, dict[str, str]]) -> str:

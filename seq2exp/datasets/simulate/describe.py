@@ -138,8 +138,8 @@ def dataset_yaml(size: str, splits: dict[str, list[str]], default_gene: str) -> 
         "annotation": "genes.gtf.gz",
         "chrom_sizes": "chrom.sizes",
         "blacklist": "blacklist.bed",
-        "default_gene": default_gene,
-        "splits": splits,
+        **({"default_gene": default_gene} if default_gene else {}),
+        **({"splits": splits} if splits else {}),
         "truth": "truth/elements.bed",
         "cells": cells,
     }

@@ -3,6 +3,7 @@
 import gzip
 import tempfile
 from pathlib import Path
+from typing import Self
 
 import hictkpy
 import numpy as np
@@ -99,6 +100,16 @@ class Writer:
         self._genome.write(lines.tobytes())
         if whole < len(letters):
             self._genome.write(letters[whole:].tobytes() + b"\n")
+
+    def __enter__(self) -> Self:
+        """Use the writer for one block."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close what is still open."""
+        self._genome.close()
+        for track in self._signals.values():
+            track.close()
 
     def finish(self) -> None:
         """Close the files and write those that hold all chromosomes at once."""
