@@ -15,10 +15,11 @@ from seq2exp.tracks.signal import Signal
 
 
 def suggested_cutoff(signal: Signal) -> float:
-    """Return a cutoff for a signal of unknown unit: mean + 3 standard deviations of all bases.
+    """Return a cutoff for a signal of unknown unit: mean + one standard deviation of all bases.
 
-    Bases without a value count as 0. The sums come from the bigWig's header, so this is instant;
-    a file whose writer left them out is read through once.
+    A start for the eye, not a test: DNase signals are long-tailed, so two or three deviations keep
+    only the strongest sites. Bases without a value count as 0. The sums come from the bigWig's
+    header, so this is instant; a file whose writer left them out is read through once.
     """
     file = pyBigWig.open(str(signal.path))
     try:
@@ -34,7 +35,7 @@ def suggested_cutoff(signal: Signal) -> float:
         total, squares = sums
     size = sum(signal.lengths.values())
     mean = total / size
-    cutoff = mean + 3 * math.sqrt(max(squares / size - mean * mean, 0))
+    cutoff = mean + math.sqrt(max(squares / size - mean * mean, 0))
     if cutoff <= 0:
         raise InputError(f"{signal.path} has no signal above 0; give another bigWig.")
     return float(f"{cutoff:.3g}")

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,12 +103,12 @@ def macs3_command() -> tuple[str, ...]:
 
 # What MACS3 logs at the start of each step, and how far it is then, roughly by time.
 _STEPS = (
-    ("#1 read treatment", 0.05),
-    ("#1 tag size", 0.35),
-    ("#3 Call peaks...", 0.4),
-    ("#3 Pre-compute", 0.45),
-    ("#3 Call peaks for each", 0.7),
-    ("#4 Write output", 0.95),
+    ("1 read treatment", 0.05),
+    ("1 tag size", 0.2),
+    ("3 Call peaks...", 0.25),
+    ("3 Pre-compute", 0.3),
+    ("3 Call peaks for each", 0.8),
+    ("4 Write output", 0.95),
     ("Done", 1.0),
 )
 _LOG = re.compile(r"\w+\s+@ .*?: \[\d+ MB\] ?(.*)")
@@ -181,7 +182,7 @@ def _run(
 ) -> str | None:
     """Run MACS3 and return None, or its last message where it failed."""
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    said, fraction = "starting", 0.0
+    said, fraction, started = "starting", 0.0, time.monotonic()
     with _process([*macs3_command(), *arguments], lines) as process:
         while True:
             try:
@@ -193,11 +194,12 @@ def _run(
             match = _LOG.match(line)
             text = (match[1] if match else line).strip(" #\n")
             said = text or said
-            fraction = max([fraction, *(f for mark, f in _STEPS if mark.strip("#") in text)])
+            fraction = max([fraction, *(f for mark, f in _STEPS if mark in text)])
             if should_stop is not None and should_stop():
                 raise Stopped
             if progress is not None:
-                progress(fraction, f"MACS3: {said}")
+                # Minutes can pass between two lines of the log; the seconds show that it lives.
+                progress(fraction, f"MACS3: {said} ({time.monotonic() - started:.0f} s)")
         return said if process.wait() else None
 
 

@@ -148,7 +148,7 @@ class PeakCaller:
             against = " against a control" if self._control is not None else ""
             return f"MACS3 callpeak on {self._assay} reads{against}, q ≤ {parameters.q:g}"
         if self.kind == "signal":
-            automatic = " (mean + 3 s.d.)" if parameters.cutoff is None else ""
+            automatic = " (mean + s.d.)" if parameters.cutoff is None else ""
             cutoff = self.cutoff(parameters)
             return f"MACS3 bdgpeakcall on the {self._assay} signal, cutoff {cutoff:g}{automatic}"
         peaks = self._read_imported()

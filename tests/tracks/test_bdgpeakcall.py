@@ -107,7 +107,7 @@ def test_a_run_over_the_reading_chunks_stays_one(tmp_path, monkeypatch):
     assert whole[["start", "end", "summit"]].to_numpy().tolist() == [[900, 2_100, 1_500]]
 
 
-def test_suggested_cutoff_is_mean_plus_three_deviations(tmp_path):
+def test_suggested_cutoff_is_mean_plus_deviation(tmp_path):
     steps = random_steps(3, gaps=True)
     signal = Signal(write_bigwig(tmp_path / "a.bw", steps, LENGTHS))
     bases = np.zeros(0)
@@ -116,7 +116,7 @@ def test_suggested_cutoff_is_mean_plus_three_deviations(tmp_path):
         for start, end, value in steps[chrom]:
             values[start:end] = value
         bases = np.append(bases, values)
-    expected = bases.mean() + 3 * bases.std()
+    expected = bases.mean() + bases.std()
     assert suggested_cutoff(signal) == pytest.approx(expected, rel=6e-3)
 
 

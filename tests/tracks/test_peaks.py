@@ -98,10 +98,10 @@ def test_a_signal_is_called_with_a_cutoff(tmp_path, genome):
     path = tmp_path / "a.bw"
     with pyBigWig.open(str(path), "w") as file:
         file.addHeader([("1", SIZE)])
-        file.addEntries(["1", "1"], [5_000, 9_000], ends=[5_500, 9_200], values=[1 / 3, 8.0])
+        file.addEntries(["1", "1"], [5_000, 9_000], ends=[5_500, 9_200], values=[0.24, 8.0])
     caller = PeakCaller(genome=genome, signal=Signal(path), cache=tmp_path / "cache")
     assert caller.knob == "cutoff"
-    assert caller.source == "MACS3 bdgpeakcall on the DNase signal, cutoff 0.769 (mean + 3 s.d.)"
+    assert caller.source == "MACS3 bdgpeakcall on the DNase signal, cutoff 0.262 (mean + s.d.)"
     peaks = caller.peaks()
     assert peaks[["chrom", "start", "end", "signal_value"]].to_numpy().tolist() == [
         ["chr1", 9_000, 9_200, 8.0]
