@@ -1,0 +1,193 @@
+"""The genome browser: a gene's 200 kb window, what was measured there and what the model learned.
+
+Everything above the figure is drawn at once. The model and the peak caller run as jobs beside the
+page; their rows fill in when they are done, and moving a slider runs the predictor alone.
+"""
+
+import pandas as pd
+import streamlit as st
+
+from pages.parts import controls, resources
+from pages.parts.downloads import downloads
+from pages.parts.genome import SHOWN, Picture, genome_figure, look_at
+from pages.parts.readout import agreement, readout
+from pages.parts.session import restore_control, session_of
+from pages.parts.tables import feature_table, selection_table
+from pages.parts.tracks import user_track_control
+from pages.parts.work import Mask, called_peaks, learned_mask, open_data
+from seq2exp.analysis.elements import elements_frame
+from seq2exp.datasets.catalog import Cell, Dataset
+from seq2exp.errors import InputError
+from seq2exp.genome.locus import Interval, parse_locus
+from seq2exp.genome.window import Window
+from seq2exp.inference.predictor import MaskRule
+from seq2exp.model.checkpoint import ModelEntry
+from seq2exp.view.scene import MatrixProvider, Scene
+
+
+def place_camera(dataset: Dataset, place: controls.Place, window: Window) -> None:
+    """Look at a new gene's whole window, at the locus typed, or where the link says."""
+    text = st.session_state.get("gene") or dataset.default_gene
+    first = SHOWN not in st.session_state
+    if not first and st.session_state[SHOWN] == text:
+        return
+    st.session_state[SHOWN] = text
+    region = place.locus
+    if first and "region" in st.query_params:
+        try:
+            region = parse_locus(st.query_params["region"], dataset.lengths)
+        except InputError as error:
+            st.warning(str(error), icon=":material/link_off:")
+    look_at(region)
+    if region is not None and region.intersection(window.interval) is None:
+        st.warning(
+            f"{region} lies outside the 200 kb window of {window.gene.name} "
+            f"({window.interval}); the whole window is shown.",
+            icon=":material/location_off:",
+        )
+        look_at(None)
+
+
+def say(window: Window, dataset: Dataset, entry: ModelEntry | None, place: controls.Place) -> None:
+    """Say what one must know to read the figure right."""
+    if place.locus is not None:
+        st.caption(
+            f"{place.locus} lies nearest to the TSS of **{window.gene.name}**, whose window is "
+            "shown: the model always reads 200 kb around a TSS."
+        )
+    notes = list(window.notes)
+    if entry is not None and not dataset.simulated and entry.card["dataset"].get("simulated"):
+        notes.insert(
+            0,
+            "This model was trained on simulated data; on measured data its mask and expression "
+            "only show that the pipeline runs, they say nothing about biology.",
+        )
+    if notes:
+        st.caption("  \n".join(f":material/info: {note}" for note in notes))
+
+
+def page() -> None:
+    """Lay out the page."""
+    dataset = open_data()
+    controls.explain_link(dataset)
+    left, middle, right = st.columns([4, 2, 3])
+    place = controls.search(dataset, left)
+    cell = controls.choose_cell(dataset, middle)
+    entry = controls.choose_model(resources.models(), right)
+    if "link-problem" in st.session_state:
+        st.warning(st.session_state.pop("link-problem"), icon=":material/link_off:")
+    if place is None:
+        st.stop()
+    with st.sidebar:
+        badge = " :orange-badge[simulated]" if dataset.simulated else ""
+        st.markdown(f"**{dataset.name}**{badge}  \n{dataset.assembly}")
+        prior, rule = None, MaskRule()
+        if entry is not None:
+            prior, rule = controls.mask_controls(entry)
+        element_rule = controls.element_controls()
+        caller = resources.peak_caller(dataset.digest, cell, dataset)
+        parameters = controls.peak_controls(caller)
+        user_tracks = user_track_control(dataset)
+        settings = controls.track_controls([track.name for track in user_tracks])
+        restore_control(dataset)
+    try:
+        window = resources.window(dataset.digest, place.gene.id, cell, dataset)
+    except InputError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
+    place_camera(dataset, place, window)
+    say(window, dataset, entry, place)
+    numbers = st.container()
+    # The bars of running jobs stand in one place of constant height, so nothing below jumps.
+    with st.container():
+        mask = Mask(note="no model found in data/models")
+        if entry is not None:
+            mask = learned_mask(dataset, window, entry, prior, rule, element_rule)
+        peaks, peaks_note = called_peaks(dataset, cell, caller, parameters)
+    scene = Scene(
+        window=window,
+        genes=dataset.annotation.overlapping(window.interval),
+        peaks=peaks,
+        peaks_note=peaks_note,
+        posterior=mask.posterior,
+        mask=mask.values,
+        rule=rule if mask.rule is None else mask.rule,
+        elements=mask.elements,
+        model_note=mask.note,
+        prior_note="" if prior is None else controls.prior_note(entry, prior),
+        crispr=dataset.cells[cell].crispr,
+        truth=resources.truth(dataset, place.gene.id, cell),
+        user_tracks=[track.on(window) for track in user_tracks],
+        simulated=dataset.simulated,
+        contact_matrix=contact_matrix(dataset.cells[cell]),
+    )
+    with numbers:
+        readout(window, scene, mask.prediction, mask.seconds)
+    length = dataset.lengths[window.interval.chrom]
+    on = window.interval.clip(length)
+    padding = tuple(
+        Interval(on.chrom, a, b)
+        for a, b in ((window.interval.start, on.start), (on.end, window.interval.end))
+        if a < b
+    )
+    picture = Picture(scene, settings, padding, mask.busy)
+    if dataset.simulated:
+        st.caption(":orange-badge[simulated] Nothing on this page was measured.")
+    genome_figure(picture)
+    frame = elements_frame(mask.elements)
+    agreement(scene, frame)
+    tabs = st.tabs(["Learned elements", "MACS3 peaks", "Selection", "Download"])
+    stamp = f"{place.gene.id}-{cell}-{hash((prior, rule, element_rule, entry and entry.id))}"
+    with tabs[0]:
+        picked = feature_table(
+            frame,
+            window.gene.tss,
+            f"elements-{stamp}",
+            "No element: no stretch of the mask meets the rule. Lower the threshold or the "
+            "shortest length."
+            if mask.posterior is not None
+            else "The model is not done yet.",
+        )
+    with tabs[1]:
+        here = pd.DataFrame() if peaks is None else in_window(peaks, window.interval)
+        picked_peaks = feature_table(
+            here,
+            window.gene.tss,
+            f"peaks-{stamp}-{hash(parameters)}",
+            "No peak in this window." if peaks is not None else "MACS3 is not done yet.",
+        )
+    with tabs[2]:
+        selections = selection_table()
+    with tabs[3]:
+        session = session_of(
+            dataset,
+            place,
+            cell,
+            "" if entry is None else entry.id,
+            prior,
+            rule,
+            element_rule,
+            parameters,
+            settings,
+        )
+        model_name = "no model" if entry is None else entry.title
+        footer = f"{dataset.name}, {dataset.assembly}; {model_name}; {scene.prior_note}"
+        downloads(dataset, picture, picked, picked_peaks, selections, session, footer)
+
+
+def contact_matrix(cell: Cell) -> MatrixProvider | None:
+    """Return what reads the contact map of a cell type; None where it has none."""
+    return None if cell.contact is None else cell.contact.matrix
+
+
+def in_window(frame: pd.DataFrame, window: Interval) -> pd.DataFrame:
+    """Return the rows that touch the window."""
+    touches = (
+        (frame["chrom"] == window.chrom)
+        & (frame["start"] < window.end)
+        & (frame["end"] > window.start)
+    )
+    return frame[touches].reset_index(drop=True)
+
+
+page()

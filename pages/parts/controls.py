@@ -1,0 +1,343 @@
+"""The browser's controls: what is chosen, kept in the page's address so that a link restores it."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from seq2exp.datasets.catalog import Dataset
+from seq2exp.errors import InputError
+from seq2exp.export.session import Session, TrackSetting, from_query
+from seq2exp.genome.annotation import Gene
+from seq2exp.genome.locus import Interval
+from seq2exp.inference.predictor import MaskRule
+from seq2exp.model.beta import BetaPrior
+from seq2exp.model.checkpoint import ModelEntry
+from seq2exp.model.config import ModelConfig
+from seq2exp.tracks.peaks import PeakCaller, PeakParameters
+from seq2exp.view.tracks import ROW_HEIGHTS, ROW_ORDER, ROW_TITLES, ViewSettings
+
+DEFAULTS = Session()
+MODE_NAMES = {"soft": "Soft", "hard": "Hard", "top": "Top %"}
+MODE_HELP = (
+    "**Soft** multiplies every base by its mask mean. **Hard** keeps the bases whose mean reaches "
+    "the threshold and drops the others. **Top %** keeps the given share of the window with the "
+    "highest means, the rule of the paper's retraining."
+)
+TRACK_TABLE = "track-table"
+#: What an opened session says about the tracks; it stands in the table until edited.
+TRACKS_OF_SESSION = "tracks-of-session"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the user wants to look: a gene's window, and perhaps a part of it."""
+
+    gene: Gene
+    locus: Interval | None
+
+
+def explain_link(dataset: Dataset) -> None:
+    """Say once what of a deep link cannot be used; the widgets then take their defaults."""
+    if "link-checked" in st.session_state:
+        return
+    st.session_state["link-checked"] = True
+    parameters = {key: st.query_params[key] for key in st.query_params}
+    try:
+        from_query(parameters, lengths=dataset.lengths)
+    except InputError as error:
+        st.session_state["link-problem"] = str(error)
+
+
+def search(dataset: Dataset, box: st.delta_generator.DeltaGenerator) -> Place | None:
+    """Ask for a gene or a locus; None (with a message) where there is no such place."""
+    names = _symbols(dataset.digest, dataset)
+    text = box.selectbox(
+        "Gene or locus",
+        names,
+        index=names.index(dataset.default_gene) if dataset.default_gene in names else 0,
+        accept_new_options=True,
+        key="gene",
+        bind="query-params",
+        help="A gene symbol, an Ensembl id, or a locus such as `chr22:37,200,001-37,400,000`.",
+    )
+    try:
+        found = dataset.locate(text or dataset.default_gene)
+        if isinstance(found, Gene):
+            return Place(found, None)
+        return Place(nearest_gene(dataset, found), found)
+    except InputError as error:
+        st.error(str(error), icon=":material/search_off:")
+        return None
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _symbols(digest: str, _dataset: Dataset) -> list[str]:
+    return sorted(_dataset.annotation.symbols(), key=str.upper)
+
+
+def nearest_gene(dataset: Dataset, locus: Interval) -> Gene:
+    """Return the gene whose TSS lies nearest to the middle of a locus.
+
+    Raises
+    ------
+    InputError
+        Where the annotation has no gene on the chromosome.
+    """
+    near = [
+        dataset.gene(gene.id)
+        for gene in dataset.annotation.genes.values()
+        if gene.chrom == locus.chrom
+    ]
+    if not near:
+        raise InputError(
+            f"The annotation {dataset.spec.annotation} has no gene on {locus.chrom}; "
+            "choose a locus near a gene."
+        )
+    return min(near, key=lambda gene: abs(gene.tss - locus.center))
+
+
+def choose_cell(dataset: Dataset, box: st.delta_generator.DeltaGenerator) -> str:
+    """Ask for the cell type."""
+    return box.selectbox("Cell type", list(dataset.cells), key="cell", bind="query-params")
+
+
+def choose_model(
+    entries: dict[str, ModelEntry], box: st.delta_generator.DeltaGenerator
+) -> ModelEntry | None:
+    """Ask for the model; its prior and threshold become those of the controls."""
+    if not entries:
+        box.selectbox("Model", ["none found"], disabled=True)
+        return None
+    model = box.selectbox(
+        "Model",
+        list(entries),
+        format_func=lambda model: entries[model].title,
+        key="model",
+        bind="query-params",
+        on_change=_forget_mask_controls,
+    )
+    return entries[model]
+
+
+def _forget_mask_controls() -> None:
+    for key in ("prior", "strength", "threshold"):
+        st.session_state.pop(key, None)
+
+
+def trained_prior(entry: ModelEntry) -> BetaPrior:
+    """Return the prior that a model was trained with."""
+    return ModelConfig.from_dict(entry.card["config"]).prior
+
+
+def prior_note(entry: ModelEntry, prior: BetaPrior) -> str:
+    """Say which prior the mask on show stands under, and which one the model was trained with."""
+    trained = trained_prior(entry)
+    if prior == trained:
+        return f"prior mean {prior.mean:.3g}, strength {prior.strength:.3g}, as trained"
+    return (
+        f"prior mean {prior.mean:.3g}, strength {prior.strength:.3g} "
+        f"(trained at {trained.mean:.3g}, {trained.strength:.3g})"
+    )
+
+
+def mask_controls(entry: ModelEntry) -> tuple[BetaPrior, MaskRule]:
+    """Ask for the prior and for the rule that turns the posterior into a mask."""
+    trained = trained_prior(entry)
+    st.subheader("Mask", help="Which bases count, as the model sees it.")
+    mean = st.slider(
+        "Prior mean (expected share of open bases)",
+        0.01,
+        0.5,
+        round(trained.mean, 3),
+        0.005,
+        format="%.3f",
+        key="prior",
+        bind="query-params",
+        help="A new prior tilts the learned mask at once, without running the model's first half "
+        f"again. This model was trained at {trained.mean:.3g}.",
+    )
+    strength = st.number_input(
+        "Prior strength (pseudo-observations per base)",
+        0.05,
+        10_000.0,
+        round(trained.strength, 4),
+        format="%g",
+        key="strength",
+        bind="query-params",
+        help="How hard the prior is to move: the sum of its two Beta parameters. This model was "
+        f"trained at {trained.strength:.3g}.",
+    )
+    is_trained = mean == round(trained.mean, 3) and strength == round(trained.strength, 4)
+    prior = trained if is_trained else BetaPrior.from_mean(mean, strength)
+    if not is_trained:
+        st.button("Back to the trained prior", on_click=_forget_prior, width="stretch")
+    mode = st.segmented_control(
+        "Rule",
+        list(MODE_NAMES),
+        default=DEFAULTS.mode,
+        required=True,
+        format_func=MODE_NAMES.__getitem__,
+        key="mode",
+        bind="query-params",
+        help=MODE_HELP,
+        width="stretch",
+    )
+    if mode == "top":
+        fraction = st.slider(
+            "Bases kept (share of the window)",
+            0.01,
+            0.5,
+            DEFAULTS.fraction,
+            0.005,
+            format="percent",
+            key="fraction",
+            bind="query-params",
+        )
+        return prior, MaskRule("top", fraction=fraction)
+    threshold = st.slider(
+        "Threshold on the mask mean",
+        0.005,
+        1.0,
+        default_threshold(entry),
+        0.005,
+        format="%.3f",
+        key="threshold",
+        bind="query-params",
+        help="Elements are stretches of bases whose mask mean reaches this value; the hard rule "
+        "keeps only them.",
+    )
+    return prior, MaskRule(mode, threshold=threshold)
+
+
+def _forget_prior() -> None:
+    st.session_state.pop("prior", None)
+    st.session_state.pop("strength", None)
+
+
+def default_threshold(entry: ModelEntry) -> float:
+    """Return the threshold a model starts with, as its card suggests."""
+    return round(float(entry.card.get("threshold", DEFAULTS.threshold)), 3)
+
+
+def element_controls() -> tuple[int, int]:
+    """Ask for the shortest element and the widest gap within one, in bp."""
+    left, right = st.columns(2)
+    length = left.number_input(
+        "Shortest element (bp)", 1, 5000, DEFAULTS.min_length, key="length", bind="query-params"
+    )
+    gap = right.number_input(
+        "Merge gaps up to (bp)", 0, 5000, DEFAULTS.merge_gap, key="gap", bind="query-params"
+    )
+    return int(length), int(gap)
+
+
+def peak_controls(caller: PeakCaller) -> PeakParameters:
+    """Ask for the q-value, or for the cutoff where peaks are called on a signal."""
+    st.subheader("MACS3 peaks", help=caller.source)
+    if caller.knob == "q":
+        q = st.number_input(
+            "q-value",
+            1e-10,
+            1.0,
+            DEFAULTS.q,
+            0.01,
+            format="%g",
+            key="q",
+            bind="query-params",
+            help="The largest share of false peaks that is accepted. A new value is called once "
+            "and then remembered.",
+        )
+        return PeakParameters(q=float(q))
+    cutoff = st.number_input(
+        "Cutoff on the DNase signal",
+        min_value=0.0,
+        value=None,
+        placeholder=f"{caller.cutoff(PeakParameters()):.3g} (mean + 3 s.d.)",
+        key="cutoff",
+        bind="query-params",
+        help="This cell type has no reads, so peaks are the stretches of signal above a cutoff.",
+    )
+    return PeakParameters(cutoff=cutoff or None)
+
+
+def track_controls(user_names: list[str]) -> ViewSettings:
+    """Ask which rows are shown, in which order, how high, and on which scale."""
+    with st.expander("Tracks", icon=":material/tune:"):
+        table = st.data_editor(
+            _track_rows(tuple(user_names), st.session_state.get(TRACKS_OF_SESSION, ())),
+            key=TRACK_TABLE,
+            hide_index=True,
+            height="content",
+            column_order=["show", "row", "order", "height", "scale", "top"],
+            column_config={
+                "show": st.column_config.CheckboxColumn("Show", width="small"),
+                "row": st.column_config.TextColumn("Track", disabled=True),
+                "order": st.column_config.NumberColumn("Place", help="1 is the top", width="small"),
+                "height": st.column_config.NumberColumn(
+                    "Height (px)", min_value=16, max_value=400, width="small"
+                ),
+                "scale": st.column_config.SelectboxColumn(
+                    "Scale", options=["linear", "log1p"], width="small"
+                ),
+                "top": st.column_config.TextColumn(
+                    "Top", help="max, p99 (99th percentile) or a number", width="small"
+                ),
+            },
+        )
+        same_scale = st.toggle("DNase and H3K27ac on one scale", key="grouped")
+        every_transcript = st.toggle("Every transcript on a line of its own", key="expanded")
+        view_scale = st.toggle(
+            "Scale to the part on screen", key="autoscale", help="Otherwise to the whole window."
+        )
+    settings = ViewSettings(
+        order=tuple(table.sort_values("order", kind="stable")["key"]),
+        expand_genes=every_transcript,
+        autoscale="view" if view_scale else "window",
+    )
+    for row in table.itertuples():
+        settings = settings.with_track(
+            row.key, visible=bool(row.show), height=float(row.height), scale=row.scale
+        )
+        settings = settings.with_track(row.key, ymax=_top(row.top, row.row))
+    if same_scale:
+        for key in ("dnase", "h3k27ac"):
+            settings = settings.with_track(key, group="signals")
+    return settings
+
+
+def _top(text: str, title: str) -> str | float:
+    """Read what stands in the column Top of the track table."""
+    if text in ("max", "p99"):
+        return text
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        value = 0.0
+    if value > 0:
+        return value
+    st.warning(f"{title}: the top of the scale is max, p99 or a number above 0, not “{text}”.")
+    return "max"
+
+
+@st.cache_data(show_spinner=False)
+def _track_rows(user_names: tuple[str, ...], kept: tuple[TrackSetting, ...]) -> pd.DataFrame:
+    """Return the table of tracks: a session's rows in its order, then the others'."""
+    titles = {key: ROW_TITLES[key] for key in ROW_ORDER if key != "ruler"}
+    titles |= {f"user:{i}": name for i, name in enumerate(user_names)}
+    known = {one.key: one for one in kept if one.key in titles}
+    keys = [*known, *(key for key in titles if key not in known)]
+    rows = [known.get(key) or TrackSetting(key, visible=key != "triangle") for key in keys]
+    return pd.DataFrame(
+        {
+            "key": keys,
+            "show": [one.visible for one in rows],
+            "row": [titles[key] for key in keys],
+            "order": range(1, len(rows) + 1),
+            "height": [
+                int(one.height or ROW_HEIGHTS[one.key.split(":", maxsplit=1)[0]]) for one in rows
+            ],
+            "scale": [one.scale or "linear" for one in rows],
+            "top": [str(one.limit or "max") for one in rows],
+        }
+    )

@@ -1,0 +1,91 @@
+"""What is opened once and shared by all browser sessions: data sets, models, running jobs."""
+
+import argparse
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from seq2exp.datasets.catalog import Dataset
+from seq2exp.datasets.simulate import demo_dataset
+from seq2exp.datasets.truth import PlantedTruth
+from seq2exp.files import digest
+from seq2exp.genome.window import Window
+from seq2exp.inference.jobs import Job, JobBoard
+from seq2exp.inference.models import models_dir
+from seq2exp.inference.predictor import Predictor
+from seq2exp.model.checkpoint import ModelEntry, list_models
+from seq2exp.tracks.peaks import PeakCaller
+
+DEMO = "demo"
+
+
+@lru_cache
+def arguments() -> argparse.Namespace:
+    """Return what stands after ``--`` on the command line: ``--dataset FILE --root DIR``."""
+    parser = argparse.ArgumentParser(prog="streamlit run app.py --", exit_on_error=False)
+    parser.add_argument("--dataset", default=DEMO, help="a dataset.yaml (default: the demo data)")
+    parser.add_argument("--root", default="", help="the folder its paths start from")
+    return parser.parse_known_args(sys.argv[1:])[0]
+
+
+@st.cache_resource(show_spinner=False)
+def boards() -> dict[str, JobBoard]:
+    """Return the job boards: one worker each, so that peaks never wait for a model."""
+    return {
+        "setup": JobBoard(keep=4),
+        "model": JobBoard(keep=24),
+        "expression": JobBoard(keep=200),
+        "peaks": JobBoard(keep=24),
+    }
+
+
+@st.cache_resource(max_entries=6, show_spinner="Opening the data set …")
+def open_dataset(path: str, root: str) -> Dataset:
+    """Open the data set of a ``dataset.yaml``; `root` may be empty."""
+    return Dataset.load(path, root=root or None)
+
+
+def demo_job() -> Job:
+    """Return the job that makes the demo data (or finds them in the cache)."""
+    return boards()["setup"].start(DEMO, lambda progress: str(demo_dataset(progress)))
+
+
+@st.cache_resource(max_entries=3, show_spinner="Loading the model …")
+def _predictor(path: str, content: str) -> Predictor:
+    return Predictor(Path(path))
+
+
+def predictor(entry: ModelEntry) -> Predictor:
+    """Return the loaded model; a retrained file at the same place is loaded anew."""
+    return _predictor(str(entry.path), digest(entry.path))
+
+
+@st.cache_resource(max_entries=64, show_spinner="Reading the tracks …")
+def window(digest: str, gene: str, cell: str, _dataset: Dataset) -> Window:
+    """Return a gene's window; keyed by the data set's content, shared by all sessions."""
+    return _dataset.window(gene, cell)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def peak_caller(digest: str, cell: str, _dataset: Dataset) -> PeakCaller:
+    """Return what calls (or reads) the peaks of a cell type."""
+    return PeakCaller.for_cell(_dataset.cells[cell], _dataset.genome)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _planted(digest: str, _dataset: Dataset) -> PlantedTruth:
+    return PlantedTruth(_dataset)
+
+
+def truth(dataset: Dataset, gene: str, cell: str) -> pd.DataFrame | None:
+    """Return what was planted around a gene; None for measured data."""
+    planted = _planted(dataset.digest, dataset)
+    return planted.of(gene, cell) if planted else None
+
+
+def models() -> dict[str, ModelEntry]:
+    """Return the shipped models by id."""
+    return {entry.id: entry for entry in list_models(models_dir())}

@@ -1,0 +1,106 @@
+"""Keeping a view as a file, and coming back to it."""
+
+import streamlit as st
+
+from pages.parts.controls import TRACK_TABLE, TRACKS_OF_SESSION, Place
+from pages.parts.genome import SHOWN, camera, look_at
+from seq2exp.datasets.catalog import Dataset
+from seq2exp.errors import InputError
+from seq2exp.export.session import QUERY, Session, TrackSetting, parse_session
+from seq2exp.inference.predictor import MaskRule
+from seq2exp.model.beta import BetaPrior
+from seq2exp.tracks.peaks import PeakParameters
+from seq2exp.view.tracks import ViewSettings
+
+UPLOAD = "session-upload"
+
+
+def session_of(
+    dataset: Dataset,
+    place: Place,
+    cell: str,
+    model: str,
+    prior: BetaPrior,
+    rule: MaskRule,
+    elements: tuple[int, int],
+    peaks: PeakParameters,
+    settings: ViewSettings,
+) -> Session:
+    """Return what is on show as a session."""
+    keys = [key for key in settings.order if not key.startswith("user:")]
+    return Session(
+        dataset=dataset.name,
+        dataset_digest=dataset.digest,
+        gene=place.gene.name,
+        cell=cell,
+        region=camera().region,
+        model=model,
+        prior_mean=prior.mean,
+        prior_strength=prior.strength,
+        mode=rule.mode,
+        threshold=rule.threshold,
+        fraction=rule.fraction,
+        min_length=elements[0],
+        merge_gap=elements[1],
+        q=peaks.q,
+        cutoff=peaks.cutoff,
+        tracks=tuple(
+            TrackSetting(
+                key,
+                visible=settings.shows(key),
+                height=settings.of(key).height,
+                scale=settings.of(key).scale,
+                limit=settings.of(key).ymax,
+            )
+            for key in keys
+        ),
+        selections=tuple(st.session_state.get("selections", ())),
+    )
+
+
+def restore_control(dataset: Dataset) -> None:
+    """Offer to open a session file; what it says takes the place of all controls."""
+    st.file_uploader(
+        "Open a session (JSON)",
+        type="json",
+        key=UPLOAD,
+        on_change=_restore,
+        args=(dataset,),
+    )
+    problem = st.session_state.pop("session-problem", None)
+    if problem:
+        st.error(problem, icon=":material/error:")
+
+
+def _restore(dataset: Dataset) -> None:
+    upload = st.session_state.get(UPLOAD)
+    if upload is None:
+        return
+    try:
+        text = upload.getvalue().decode("utf-8", errors="replace")
+        session = parse_session(text, upload.name, dataset.lengths)
+        if session.dataset_digest and session.dataset_digest != dataset.digest:
+            raise InputError(
+                f"{upload.name} was saved on the data set “{session.dataset}”, which differs from "
+                f"“{dataset.name}” opened here; open that data set first."
+            )
+        apply_session(session)
+    except InputError as error:
+        st.session_state["session-problem"] = str(error)
+
+
+def apply_session(session: Session) -> None:
+    """Set all controls to what a session says; only in a callback, before they are drawn."""
+    for key, name in QUERY.items():
+        value = getattr(session, name)
+        if key == "region":
+            continue
+        if value in (None, ""):
+            st.session_state.pop(key, None)
+        else:
+            st.session_state[key] = value
+    st.session_state["selections"] = list(session.selections)
+    st.session_state.pop(TRACK_TABLE, None)
+    st.session_state[TRACKS_OF_SESSION] = session.tracks
+    st.session_state[SHOWN] = session.gene
+    look_at(session.region)

@@ -1,0 +1,136 @@
+"""The tables under the figure: a twin of what is drawn, and what the user takes along."""
+
+from dataclasses import asdict
+
+import pandas as pd
+import streamlit as st
+
+from pages.parts.genome import look_at
+from seq2exp.export.session import Selection
+from seq2exp.genome.locus import Interval, to_one_based
+from seq2exp.view.tracks import PALETTE
+
+MARGIN = 0.5
+"""Part of a feature's width that is shown on either side of it when one jumps there."""
+
+
+def _shown(frame: pd.DataFrame, tss: int) -> pd.DataFrame:
+    """Return a copy with 1-based positions, lengths and distances for reading."""
+    middle = (frame["start"] + frame["end"]) // 2
+    return frame.assign(
+        start=[to_one_based(start) for start in frame["start"]],
+        length=frame["end"] - frame["start"],
+        to_tss=middle - tss,
+        summit=[to_one_based(summit) if summit >= 0 else None for summit in frame["summit"]],
+    )
+
+
+_COLUMNS = {
+    "name": st.column_config.TextColumn("Name"),
+    "chrom": st.column_config.TextColumn("Chromosome"),
+    "start": st.column_config.NumberColumn("Start (1-based)", format="localized"),
+    "end": st.column_config.NumberColumn("End", format="localized"),
+    "length": st.column_config.NumberColumn("Length (bp)", format="localized"),
+    "to_tss": st.column_config.NumberColumn(
+        "To TSS (bp)", format="localized", help="Middle minus TSS, along the plus strand."
+    ),
+    "summit": st.column_config.NumberColumn("Summit (1-based)", format="localized"),
+    "mean_mask": st.column_config.NumberColumn("Mean mask", format="%.3f"),
+    "max_mask": st.column_config.NumberColumn("Highest mask", format="%.3f"),
+    "signal_value": st.column_config.NumberColumn("Signal (fold)", format="%.2f"),
+    "q_log10": st.column_config.NumberColumn("-log10 q", format="%.2f"),
+    "p_log10": st.column_config.NumberColumn("-log10 p", format="%.2f"),
+    "kind": None,
+    "score": None,
+    "strand": None,
+}
+
+
+def feature_table(frame: pd.DataFrame, tss: int, key: str, empty: str) -> pd.DataFrame:
+    """Show elements or peaks with selectable rows; return the selected ones (all where none is).
+
+    Parameters
+    ----------
+    frame
+        chrom, start, end (0-based half-open), name, summit and more, one row a feature.
+    tss
+        0-based TSS, from which distances count.
+    key
+        Streamlit key; it changes with the content, so that a selection never points at other rows.
+    empty
+        What to say where there are no rows.
+    """
+    if frame.empty:
+        st.info(empty)
+        return frame
+    event = st.dataframe(
+        _shown(frame, tss),
+        key=key,
+        hide_index=True,
+        height=min(38 + 35 * len(frame), 320),
+        column_config=_COLUMNS,
+        on_select="rerun",
+        selection_mode="multi-row",
+    )
+    rows = event.selection.rows
+    chosen = frame.iloc[rows]
+    left, middle, right = st.columns([2, 2, 5], vertical_alignment="center")
+    if left.button("Show on the figure", key=f"show-{key}", disabled=chosen.empty):
+        _show(chosen)
+    if middle.button("Add to selection", key=f"add-{key}", disabled=chosen.empty):
+        _add(chosen, PALETTE["elements" if "mean_mask" in frame else "peaks"])
+    picked = f"{len(chosen)} of {len(frame)} rows picked" if rows else f"{len(frame)} rows"
+    right.caption(f"{picked}; downloads take {'these' if rows else 'all of them'}.")
+    return chosen if rows else frame
+
+
+def _show(rows: pd.DataFrame) -> None:
+    start, end = int(rows["start"].min()), int(rows["end"].max())
+    margin = max(int(MARGIN * (end - start)), 100)
+    look_at(Interval(str(rows["chrom"].iloc[0]), start - margin, end + margin))
+    st.rerun()
+
+
+def _add(rows: pd.DataFrame, color: str) -> None:
+    kept: list[Selection] = st.session_state.setdefault("selections", [])
+    for row in rows.itertuples(index=False):
+        one = Selection(row.chrom, int(row.start), int(row.end), name=row.name, color=color)
+        if one.interval not in [other.interval for other in kept]:
+            kept.append(one)
+    st.rerun()
+
+
+def selection_table() -> list[Selection]:
+    """Show the BED selection, to be named, coloured, annotated and pruned; return it."""
+    kept: list[Selection] = st.session_state.setdefault("selections", [])
+    if not kept:
+        st.info("Nothing selected yet. Shift-drag over the figure, or pick rows of a table.")
+        return kept
+    frame = pd.DataFrame([asdict(one) for one in kept])
+    edited = st.data_editor(
+        frame.assign(start=[to_one_based(start) for start in frame["start"]]),
+        key=f"selection-table-{len(kept)}-{hash(tuple(kept))}",
+        hide_index=True,
+        num_rows="delete",
+        disabled=["chrom", "start", "end"],
+        column_config={
+            "chrom": st.column_config.TextColumn("Chromosome"),
+            "start": st.column_config.NumberColumn("Start (1-based)", format="localized"),
+            "end": st.column_config.NumberColumn("End", format="localized"),
+            "name": st.column_config.TextColumn("Name"),
+            "color": st.column_config.TextColumn(
+                "Colour", validate="^#[0-9a-fA-F]{6}$", help="#RRGGBB"
+            ),
+            "note": st.column_config.TextColumn("Note"),
+        },
+    )
+    changed = [
+        Selection(
+            str(row.chrom), int(row.start) - 1, int(row.end), row.name or "", row.color, row.note
+        )
+        for row in edited.fillna("").itertuples(index=False)
+    ]
+    if changed != kept:
+        st.session_state["selections"] = changed
+        st.rerun()
+    return kept

@@ -1,0 +1,129 @@
+"""What the page needs computed: started as jobs, and shown as far as it is known by now."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+from numpy import float32
+from numpy.typing import NDArray
+
+from pages.parts import resources
+from pages.parts.waiting import explain_failure, watch
+from seq2exp.analysis.answer import find_elements
+from seq2exp.analysis.elements import Element
+from seq2exp.datasets.catalog import Dataset
+from seq2exp.errors import InputError
+from seq2exp.files import digest
+from seq2exp.genome.window import Window
+from seq2exp.inference.predictor import MaskRule, Prediction
+from seq2exp.model.beta import BetaPrior, MaskPosterior
+from seq2exp.model.checkpoint import ModelEntry
+from seq2exp.tracks.peaks import PeakCaller, PeakParameters
+
+
+def open_data() -> Dataset:
+    """Return the data set asked for; show the making of the demo data where that comes first."""
+    asked = resources.arguments()
+    path = asked.dataset
+    if path == resources.DEMO:
+        job = resources.demo_job()
+        if not job.over:
+            st.title("Seq2Exp Browser")
+            st.write(
+                "First start: simulating a small genome with known regulation, in the formats of "
+                "measured data. It is kept for the next time."
+            )
+            watch(job, "Demo data", "demo")
+            st.stop()
+        if job.state != "done":
+            explain_failure(resources.boards()["setup"], job, "Making the demo data", "demo")
+            st.stop()
+        path = job.result
+    try:
+        return resources.open_dataset(path, asked.root)
+    except InputError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
+
+
+@dataclass
+class Mask:
+    """What the model says under the prior and rule on show; None where it is not known yet."""
+
+    posterior: MaskPosterior | None = None
+    rule: MaskRule | None = None
+    values: NDArray[float32] | None = None
+    elements: tuple[Element, ...] = ()
+    prediction: Prediction | None = None
+    seconds: float = 0.0
+    note: str = ""
+    busy: str = ""
+
+
+def learned_mask(
+    dataset: Dataset,
+    window: Window,
+    entry: ModelEntry,
+    prior: BetaPrior,
+    rule: MaskRule,
+    element_rule: tuple[int, int],
+) -> Mask:
+    """Return what is known of the mask by now, and start what is missing."""
+    boards = resources.boards()
+    try:
+        predictor = resources.predictor(entry)
+    except InputError as error:
+        st.error(str(error), icon=":material/error:")
+        return Mask(note="no model")
+    key = (dataset.digest, window.cell, window.gene.id, window.gene.tss, digest(entry.path))
+    generator = boards["model"].start(key, lambda progress: predictor.posterior(window, progress))
+    if not generator.over:
+        watch(generator, f"Learned mask of {window.gene.name}", "generator")
+        return Mask(note="the model is running", busy="model")
+    if generator.state != "done":
+        explain_failure(boards["model"], generator, "The model", "generator")
+        return Mask(note="no mask")
+    posterior = generator.result
+    if prior != posterior.prior:
+        posterior = posterior.retilt(prior)
+    express = boards["expression"].start(
+        (key, prior, rule),
+        lambda progress: predictor.predict(window, rule, posterior=posterior, progress=progress),
+    )
+    applied, _ = predictor.applied(rule)
+    elements = find_elements(window, posterior, applied, dataset.lengths, *element_rule)
+    found = Mask(posterior, applied, applied.mask(posterior), tuple(elements))
+    if not express.over:
+        watch(express, "Expression under this mask", "expression")
+        found.busy = "expression"
+    elif express.state == "done":
+        found.prediction = express.result
+        found.seconds = generator.seconds + express.seconds
+    else:
+        explain_failure(boards["expression"], express, "The prediction", "expression")
+    return found
+
+
+def called_peaks(
+    dataset: Dataset, cell: str, caller: PeakCaller, parameters: PeakParameters
+) -> tuple[pd.DataFrame | None, str]:
+    """Return the peaks if they are known by now (else start calling them), and what to say."""
+    try:
+        found = caller.cached(parameters)
+        about = caller.describe(parameters)
+    except InputError as error:
+        st.error(str(error), icon=":material/error:")
+        return None, "no peaks"
+    if found is not None:
+        return found, about
+    board = resources.boards()["peaks"]
+    job = board.start(
+        (dataset.digest, cell, parameters), lambda progress: caller.peaks(parameters, progress)
+    )
+    if not job.over:
+        watch(job, "MACS3 peaks", "peaks")
+        return None, "MACS3 is running"
+    if job.state == "done":
+        return job.result, about
+    explain_failure(board, job, "MACS3", "peaks")
+    return None, "no peaks"
