@@ -125,8 +125,8 @@ def _vc_scale(normalised: float, rows: NDArray[np.float64]) -> float:
 class ContactMap:
     """One Hi-C map at one resolution.
 
-    Threads may share one object, and it travels to other processes as its path. Start those by spawn
-    or forkserver: hictkpy's logger hangs in a forked process.
+    Threads may share one object, and it travels to other processes as its path. Start those by
+    spawn or forkserver: hictkpy's logger hangs in a forked process.
 
     Parameters
     ----------
