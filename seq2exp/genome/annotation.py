@@ -86,13 +86,17 @@ class Gene:
 _ATTRIBUTE = re.compile(r'\s*([\w.]+)\s+(?:"([^"]*)"|([^";\s]+))\s*;?')
 _GENE_ID = re.compile(r'(?:^|[;\s])gene_id\s+"?([^";]+)')
 _TRANSCRIPT_ID = re.compile(r'(?:^|[;\s])transcript_id\s+"?([^";]+)')
+_VERSIONED = re.compile(r"^([A-Z]{3,}\d{11})\.\d+(_PAR_Y)?$")
 _REMEMBERED_BYTES = 5_000_000  # a larger GTF takes many seconds to parse, so its genes are kept
 _RANKS = {"MANE_Select": 2, "Ensembl_canonical": 1}
 
 
 def without_version(identifier: str) -> str:
-    """Return an Ensembl id without its version: ``ENSG00000100316.17`` → ``ENSG00000100316``."""
-    return re.sub(r"^(ENS[A-Z]*[GT]\d{11})\.\d+(_PAR_Y)?$", r"\1\2", identifier)
+    """Return an id without its version: ``ENSG00000100316.17`` → ``ENSG00000100316``.
+
+    Ids of Ensembl's form have one (letters and eleven digits); other names may hold a dot.
+    """
+    return _VERSIONED.sub(r"\1\2", identifier)
 
 
 @dataclass(slots=True)
@@ -214,7 +218,7 @@ class Annotation:
 def _remembered(path: Path) -> list[Gene]:
     """Return a GTF's genes from the cache folder, parsing it where they are not there yet."""
     stat = path.stat()
-    key = f"1|{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+    key = f"2|{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
     name = hashlib.sha256(key.encode()).hexdigest()[:24]
     cached = cache_dir() / "genes" / f"{name}.json"
     if not cached.is_file():

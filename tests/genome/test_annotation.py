@@ -124,8 +124,11 @@ def test_a_large_gtf_is_parsed_once(gtf: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_versions() -> None:
     assert without_version("ENSG00000100316.17") == "ENSG00000100316"
     assert without_version("ENSMUST00000100316.2") == "ENSMUST00000100316"
+    assert without_version("ENSG00000002586.20_PAR_Y") == "ENSG00000002586_PAR_Y"
+    assert without_version("SIMG00000100001.1") == "SIMG00000100001"
     # A dot is part of many other names.
-    assert without_version("RP11-34P13.7") == "RP11-34P13.7"
+    for name in ("RP11-34P13.7", "AC012345.1", "NM_001051.5"):
+        assert without_version(name) == name
 
 
 @pytest.mark.parametrize(
