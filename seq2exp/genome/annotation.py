@@ -179,7 +179,8 @@ class Annotation:
             return gene
         near = self.suggest(text)
         hint = f"did you mean {', '.join(near)}?" if near else "check the spelling or give its id."
-        raise InputError(f"There is no gene '{text.strip()}' in this annotation; {hint}")
+        asked = " ".join(text.split())
+        raise InputError(f"There is no gene '{asked}' in this annotation; {hint}")
 
     def get(self, text: str) -> Gene | None:
         """Return the gene as `find` does, or None where there is none."""

@@ -130,7 +130,7 @@ def _bases(number: str, unit: str, text: str) -> int:
 
 
 def _malformed(text: str) -> InputError:
-    return InputError(f"'{text.strip()}' is not a locus; write {_EXAMPLES}.")
+    return InputError(f"'{' '.join(text.split())}' is not a locus; write {_EXAMPLES}.")
 
 
 def parse_locus(text: str, lengths: Mapping[str, int] | None = None) -> Interval:
@@ -151,7 +151,7 @@ def parse_locus(text: str, lengths: Mapping[str, int] | None = None) -> Interval
         For text of another form, an empty or reversed interval, an unknown chromosome, or one that
         lies off the chromosome.
     """
-    stripped = text.strip()
+    stripped = " ".join(text.split())
     if match := _BED.fullmatch(stripped):
         start, end = int(match["start"]), int(match["end"])
     elif match := _COLON.fullmatch(stripped):
