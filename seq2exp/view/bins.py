@@ -7,6 +7,8 @@ shimmers nor shifts it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
@@ -65,7 +67,7 @@ def bin_edges(interval: Interval, bin_bp: int) -> NDArray[np.int64]:
 
 
 def bin_values(
-    values: NDArray[np.floating] | NDArray[np.bool_],
+    values: NDArray[Any],
     origin_bp: int,
     interval: Interval,
     bin_bp: int,
@@ -109,11 +111,11 @@ def bin_values(
 
 
 def bin_mean(
-    values: NDArray[np.floating], origin_bp: int, interval: Interval, bin_bp: int
+    values: NDArray[Any], origin_bp: int, interval: Interval, bin_bp: int
 ) -> NDArray[np.float64]:
     """Return the bins' means only, for values [L] or [L, k]; see :func:`bin_values`."""
-    part, _, offsets = _cut(values, origin_bp, interval, bin_bp)
-    part = part.astype(np.float64)
+    found, _, offsets = _cut(values, origin_bp, interval, bin_bp)
+    part = found.astype(np.float64)
     if part.shape[0] == 0 or bin_bp == 1:
         return part
     counts = np.diff(np.append(offsets, part.shape[0]))
@@ -122,8 +124,8 @@ def bin_mean(
 
 
 def _cut(
-    values: NDArray[np.generic], origin_bp: int, interval: Interval, bin_bp: int
-) -> tuple[NDArray[np.generic], NDArray[np.int64], NDArray[np.int64]]:
+    values: NDArray[Any], origin_bp: int, interval: Interval, bin_bp: int
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
     """Return the values inside the interval, the bin edges, and where each bin begins in them."""
     start = max(interval.start, origin_bp)
     end = min(interval.end, origin_bp + values.shape[0])
@@ -160,4 +162,6 @@ def beta_band(
     a = np.asarray(alpha, dtype=np.float64)
     b = np.asarray(beta, dtype=np.float64)
     tail = (1.0 - mass) / 2.0
-    return betaincinv(a, b, tail), betaincinv(a, b, 1.0 - tail)
+    lower: NDArray[np.float64] = np.asarray(betaincinv(a, b, tail), dtype=np.float64)
+    upper: NDArray[np.float64] = np.asarray(betaincinv(a, b, 1.0 - tail), dtype=np.float64)
+    return lower, upper

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from seq2exp.genome.locus import Interval
-from seq2exp.view import plotly_rows
-from seq2exp.view.plotly_rows import Ink, number
+from seq2exp.view import plotly_boxes, plotly_rows
+from seq2exp.view.plotly_parts import Ink, Row, Trace, number
 from seq2exp.view.tracks import TrackSpec, ViewSettings, to_scale
 
 #: Pixels round the rows: titles and values left, threshold label right, ruler numbers on top.
@@ -75,26 +75,33 @@ def figure(
         gaps[0] = 0
     body = max(sum(spec.height for spec in specs) + sum(gaps), 1.0)
     layout = _layout(body, viewport, window, ink, font)
-    traces: list[dict[str, Any]] = []
+    traces: list[Trace] = []
     rows = []
     top = 1.0
     for index, (spec, gap) in enumerate(zip(specs, gaps, strict=True)):
         top -= gap / body
         bottom = max(top - spec.height / body, 0.0)
         axis = "y" if index == 0 else f"y{index + 1}"
-        row = plotly_rows.Row(spec, axis, viewport, ink, font, (bottom, min(top, 1.0)))
-        traces += plotly_rows.traces(row)
+        row = Row(spec, axis, viewport, ink, font, (bottom, min(top, 1.0)))
+        # The hover box lists traces from last to first as soon as one fills to the next, which
+        # the ruler's always does; so rows are handed over bottom first.
+        traces = plotly_rows.traces(row) + traces
         layout["yaxis" + axis[1:]] = _y_axis(row)
         layout["shapes"] += plotly_rows.shapes(row)
-        layout["annotations"] += plotly_rows.annotations(row)
+        layout["annotations"] += plotly_rows.labels(row)
         rows.append({"key": spec.key, "title": spec.title, "axis": axis})
         top = bottom
     layout["shapes"] += _through_rows(highlights, HIGHLIGHT, 0.22)
     layout["shapes"] += _through_rows(off_chromosome, ink.muted, 0.18)
-    layout["meta"] = {"alt": alt_text(specs, viewport), "rows": rows}
+    layout["meta"] = {
+        "alt": alt_text(specs, viewport),
+        "rows": rows,
+        "paper": ink.paper,
+        "dark": dark,
+    }
     for spec in specs:
         if spec.kind == "genes":
-            layout["meta"] |= plotly_rows.gene_map(spec, viewport, font)
+            layout["meta"] |= plotly_boxes.gene_map(spec, viewport, font)
     return {"data": traces, "layout": layout}
 
 
@@ -120,8 +127,8 @@ def _layout(
         "font": {"size": font, "color": ink.text},
         "hoverlabel": {
             "bgcolor": ink.paper,
-            "bordercolor": ink.grid,
-            "font": {"size": font, "color": ink.text},
+            "bordercolor": ink.muted,
+            "font": {"size": max(font - 1, 8), "color": ink.text},
             "align": "left",
             "namelength": 0,
         },
@@ -136,7 +143,7 @@ def _layout(
             "minallowed": to_axis(window.start),
             "maxallowed": to_axis(window.end),
             "tickformat": ",.0f",
-            "nticks": 9,
+            "nticks": 12,
             "tickangle": 0,
             "ticks": "outside",
             "ticklen": 4,
@@ -158,7 +165,7 @@ def _layout(
     }
 
 
-def _y_axis(row: plotly_rows.Row) -> dict[str, Any]:
+def _y_axis(row: Row) -> dict[str, Any]:
     """Two numbers, bottom and top, as genome browsers do; nothing for rows without values."""
     spec, ink = row.spec, row.ink
     axis: dict[str, Any] = {

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from seq2exp.analysis.elements import runs
-from seq2exp.genome.annotation import Gene
-from seq2exp.genome.locus import Interval, to_one_based
+from seq2exp.genome.locus import Interval
 from seq2exp.genome.window import SIGNALS
+from seq2exp.view import row_boxes
 from seq2exp.view.bins import beta_band, bin_edges, bin_mean, bin_size, bin_values, padded
 from seq2exp.view.scene import Scene, UserTrack
 from seq2exp.view.tracks import (
@@ -25,17 +24,10 @@ from seq2exp.view.tracks import (
     ROW_TITLES,
     TrackSpec,
     ViewSettings,
-    assign_lanes,
 )
 
-#: Collapsed genes are packed into at most this many lanes, expanded transcripts into this many.
-GENE_LANES, TRANSCRIPT_LANES = 6, 40
-GENE_LANE_HEIGHT = 27.0
-#: bp that one character of a gene's label takes at full width; packing for the full width keeps the
-#: lanes, and so the height of the row, the same at every zoom.
-LABEL_BP_FRACTION = 1 / 150
-#: The triangle is pooled to at most this many bins a side.
-TRIANGLE_BINS = 64
+#: The triangle is pooled to at most this many bins a side, evidence to this many bins a row.
+TRIANGLE_BINS, EVIDENCE_BINS = 64, 500
 
 
 def build_tracks(scene: Scene, viewport: Interval, settings: ViewSettings) -> list[TrackSpec]:
@@ -58,21 +50,21 @@ def build_tracks(scene: Scene, viewport: Interval, settings: ViewSettings) -> li
         Bins cover the view and half a screen on either side, on absolute edges.
     """
     area = padded(viewport, scene.interval)
-    bin_bp = bin_size(area.end - area.start)
+    bin_bp = bin_size(area.width)
     signal = partial(_signal, scene=scene, area=area, bin_bp=bin_bp, settings=settings)
     builders: dict[str, Callable[[], TrackSpec | None]] = {
         "ruler": partial(_ruler, scene),
-        "genes": partial(_genes, scene, settings),
+        "genes": partial(row_boxes.genes, scene, settings),
         "dnase": partial(signal, "dnase", SIGNALS.index("DNase"), "signal"),
         "h3k27ac": partial(signal, "h3k27ac", SIGNALS.index("H3K27ac"), "signal"),
         "contact": partial(signal, "contact", SIGNALS.index("Hi-C"), "log10(1 + contact)"),
         "triangle": partial(_triangle, scene, viewport, settings),
-        "peaks": partial(_peaks, scene, area, settings),
-        "elements": partial(_elements, scene, area, settings),
-        "truth": partial(_truth, scene, area, settings),
+        "peaks": partial(row_boxes.peaks, scene, area, settings),
+        "elements": partial(row_boxes.elements, scene, area, settings),
+        "truth": partial(row_boxes.truth, scene, area, settings),
         "mask": partial(_mask, scene, viewport, area, bin_bp, settings),
-        "evidence": partial(_evidence, scene, area, bin_bp, settings),
-        "crispr": partial(_crispr, scene, area, settings),
+        "evidence": partial(_evidence, scene, area, settings),
+        "crispr": partial(row_boxes.crispr, scene, area, settings),
     }
     for index, track in enumerate(scene.user_tracks):
         builders[f"user:{index}"] = partial(
@@ -83,73 +75,10 @@ def build_tracks(scene: Scene, viewport: Interval, settings: ViewSettings) -> li
     return _scaled([spec for spec in specs if spec is not None], scene, viewport, settings)
 
 
-def _look(key: str, settings: ViewSettings) -> tuple[float, str]:
-    """Return height and colour of a row."""
-    chosen = settings.of(key)
-    base = key.split(":", maxsplit=1)[0]
-    return chosen.height or ROW_HEIGHTS[base], chosen.color or PALETTE[base]
-
-
 def _ruler(scene: Scene) -> TrackSpec:
     data = {"tss": scene.gene.tss, "strand": scene.gene.strand, "gene": scene.gene.name}
     return TrackSpec(
         "ruler", scene.interval.chrom, "ruler", "bp", ROW_HEIGHTS["ruler"], PALETTE["ruler"], data
-    )
-
-
-def _genes(scene: Scene, settings: ViewSettings) -> TrackSpec:
-    """Pack genes into lanes: the window's own gene first, then coding genes, then the others."""
-    expand = settings.expand_genes
-    label_bp = scene.interval.width * LABEL_BP_FRACTION * settings.font_size / 12
-
-    def rank(gene: Gene) -> tuple[bool, bool, int]:
-        return gene.id != scene.gene.id, gene.biotype != "protein_coding", gene.start
-
-    rows: list[dict[str, Any]] = []
-    for gene in sorted(scene.genes, key=rank):
-        transcripts = sorted(gene.transcripts, key=lambda t: (not t.canonical, t.start, t.end))
-        for transcript in transcripts if expand else transcripts[:1]:
-            rows.append(
-                {
-                    "gene_id": gene.id,
-                    "transcript_id": transcript.id,
-                    "name": gene.name or gene.id,
-                    "strand": gene.strand,
-                    "start": transcript.start,
-                    "end": transcript.end,
-                    "exons": [tuple(exon) for exon in transcript.exons],
-                    "cds": tuple(transcript.cds) if transcript.cds else None,
-                    "canonical": transcript.canonical,
-                    "target": gene.id == scene.gene.id,
-                    "biotype": gene.biotype,
-                }
-            )
-    # A label is centred under the part inside the window, so it can stand out on both sides.
-    starts, ends = [], []
-    for row in rows:
-        low = max(row["start"], scene.interval.start)
-        high = max(min(row["end"], scene.interval.end), low)
-        text = int(label_bp * (len(row["name"]) + 3))
-        wider = max(text - (high - low), 0) // 2
-        starts.append(low - wider)
-        ends.append(high + wider)
-    limit = TRANSCRIPT_LANES if expand else GENE_LANES
-    shown = []
-    for row, lane in zip(rows, assign_lanes(starts, ends, gap=int(label_bp)), strict=True):
-        if lane < limit:
-            shown.append({**row, "lane": int(lane)})
-    lanes = max((row["lane"] for row in shown), default=0) + 1
-    hidden = len(rows) - len(shown)
-    _, color = _look("genes", settings)
-    return TrackSpec(
-        key="genes",
-        title=ROW_TITLES["genes"],
-        kind="genes",
-        unit="",
-        height=settings.of("genes").height or lanes * GENE_LANE_HEIGHT,
-        color=color,
-        data={"rows": shown, "lanes": lanes},
-        note=f"{hidden} more not shown" if hidden else "",
     )
 
 
@@ -163,7 +92,7 @@ def _signal(
     settings: ViewSettings,
 ) -> TrackSpec:
     values = scene.window.signals[:, channel]
-    height, color = _look(key, settings)
+    height, color = row_boxes.look(key, settings)
     return TrackSpec(
         key=key,
         title=ROW_TITLES[key],
@@ -202,7 +131,7 @@ def _triangle(scene: Scene, viewport: Interval, settings: ViewSettings) -> Track
         edges = np.append(edges[cuts], edges[-1] + step)
     else:
         edges = np.append(edges, edges[-1] + step) if len(edges) else edges
-    height, color = _look("triangle", settings)
+    height, color = row_boxes.look("triangle", settings)
     return TrackSpec(
         key="triangle",
         title=ROW_TITLES["triangle"],
@@ -212,160 +141,6 @@ def _triangle(scene: Scene, viewport: Interval, settings: ViewSettings) -> Track
         color=color,
         data={"x": edges, "matrix": counts},
         note=f"{pool * step / 1000:g} kb bins",
-    )
-
-
-def _intervals(
-    key: str,
-    settings: ViewSettings,
-    start: Sequence[int] | NDArray[Any],
-    end: Sequence[int] | NDArray[Any],
-    name: Sequence[str],
-    score: Sequence[float] | NDArray[Any],
-    hover: Sequence[str],
-    summit: Sequence[int] | NDArray[Any] | None = None,
-    color: Sequence[str] | None = None,
-    note: str = "",
-    title: str = "",
-) -> TrackSpec:
-    height, base_color = _look(key, settings)
-    starts = np.asarray(start, dtype=np.int64)
-    lane = assign_lanes(starts, end)
-    lanes = int(lane.max(initial=0)) + 1
-    if settings.of(key).height is None and lanes > 1:
-        height = max(height, lanes * 11.0 + 6)
-    return TrackSpec(
-        key=key,
-        title=title or ROW_TITLES[key],
-        kind="intervals",
-        unit="",
-        height=height,
-        color=base_color,
-        data={
-            "start": starts,
-            "end": np.asarray(end, dtype=np.int64),
-            "name": list(name),
-            "score": np.asarray(score, dtype=np.float64),
-            "lane": lane,
-            "lanes": lanes,
-            "color": list(color) if color is not None else [base_color] * len(starts),
-            "hover": list(hover),
-            "summit": np.full(len(starts), -1) if summit is None else np.asarray(summit),
-        },
-        note=note,
-    )
-
-
-def _inside(frame: pd.DataFrame, area: Interval) -> pd.DataFrame:
-    """Return the rows of a table that touch an area, from left to right."""
-    hit = (frame["start"] < area.end) & (frame["end"] > area.start)
-    if "chrom" in frame:
-        hit &= frame["chrom"] == area.chrom
-    return frame[hit].sort_values(["start", "end"], kind="stable")
-
-
-def _span(start: int, end: int) -> str:
-    """Write a 0-based half-open span as people read it."""
-    return f"{to_one_based(start):,}-{end:,} ({end - start:,} bp)"
-
-
-def _peaks(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec:
-    if scene.peaks is None:
-        note = scene.peaks_note or "calling peaks…"
-        return _intervals("peaks", settings, [], [], [], [], [], note=note)
-    frame = _inside(scene.peaks, area)
-    hover = []
-    for row in frame.itertuples(index=False):
-        parts = [_span(row.start, row.end), f"signal {row.signal_value:.3g}"]
-        if row.q_log10 >= 0:
-            parts.append(f"−log10 q {row.q_log10:.3g}")
-        hover.append(" · ".join(parts))
-    return _intervals(
-        "peaks",
-        settings,
-        frame["start"].to_numpy(),
-        frame["end"].to_numpy(),
-        [str(name) for name in frame["name"]],
-        frame["signal_value"].to_numpy(),
-        hover,
-        summit=frame["summit"].to_numpy(),
-        note=scene.peaks_note or ("" if len(scene.peaks) else "no peaks"),
-    )
-
-
-def _elements(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec:
-    found = [e for e in scene.elements if e.interval.overlaps(area)]
-    _, color = _look("elements", settings)
-    pale = "#8FD1BB"
-    note = ""
-    if scene.posterior is None:
-        note = scene.model_note
-    elif not scene.elements:
-        note = "no element passes the threshold"
-    return _intervals(
-        "elements",
-        settings,
-        [e.interval.start for e in found],
-        [e.interval.end for e in found],
-        [e.name for e in found],
-        [e.mean_mask for e in found],
-        [
-            f"{_span(e.interval.start, e.interval.end)} · {e.kind} · "
-            f"mask mean {e.mean_mask:.2f}, max {e.max_mask:.2f}"
-            for e in found
-        ],
-        summit=[e.summit for e in found],
-        color=[pale if e.kind == "promoter" else color for e in found],
-        note=note,
-    )
-
-
-def _truth(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec | None:
-    if scene.truth is None:
-        return None
-    frame = _inside(scene.truth, area)
-    names = [str(n) for n in frame["name"]] if "name" in frame else ["planted"] * len(frame)
-    return _intervals(
-        "truth",
-        settings,
-        frame["start"].to_numpy(),
-        frame["end"].to_numpy(),
-        names,
-        np.zeros(len(frame)),
-        [_span(a, b) for a, b in zip(frame["start"], frame["end"], strict=True)],
-        note="" if len(scene.truth) else "none planted",
-    )
-
-
-def _crispr(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec | None:
-    """Show the pairs tested for this gene; significant loss of expression is filled in colour."""
-    if scene.crispr is None:
-        return None
-    frame = _inside(scene.crispr, area)
-    gene = scene.gene
-    mine = frame["gene_symbol"].astype(str).str.upper() == gene.name.upper()
-    if "gene_id" in frame:
-        mine |= frame["gene_id"].astype(str).str.split(".").str[0] == gene.id.split(".")[0]
-    frame = frame[mine]
-    _, color = _look("crispr", settings)
-    hover = []
-    for row in frame.itertuples(index=False):
-        effect = "effect not given" if pd.isna(row.effect) else f"effect {100 * row.effect:+.0f} %"
-        p = "" if pd.isna(row.p_adjusted) else f" (adjusted p {row.p_adjusted:.2g})"
-        regulates = "regulates" if bool(row.regulated) else "no effect found on"
-        span = _span(row.start, row.end)
-        hover.append(f"{span} · {regulates} {row.gene_symbol} · {effect}{p}")
-    tested = int((scene.crispr["gene_symbol"].astype(str).str.upper() == gene.name.upper()).sum())
-    return _intervals(
-        "crispr",
-        settings,
-        frame["start"].to_numpy(),
-        frame["end"].to_numpy(),
-        [f"{row.gene_symbol} {row.dataset}" for row in frame.itertuples(index=False)],
-        frame["effect"].to_numpy(dtype=np.float64),
-        hover,
-        color=[color if bool(r) else "#BDBDBD" for r in frame["regulated"]],
-        note="" if tested else f"no element tested for {gene.name}",
     )
 
 
@@ -396,10 +171,11 @@ def _mask(
     about the bin's average. At 1 bp per bin both are exact. The forced-open promoter is 1 and the
     blacklist 0, without a band.
     """
-    height, color = _look("mask", settings)
+    height, color = row_boxes.look("mask", settings)
     letters = viewport.width < settings.letters_below
     posterior = scene.posterior
     parts = _mask_parts(scene)
+    data: dict[str, Any]
     base = partial(
         TrackSpec,
         key="mask",
@@ -414,7 +190,7 @@ def _mask(
         none = np.zeros(0)
         data = {"x": np.zeros(0, dtype=np.int64), "width": bin_bp, "lower": none, "upper": none}
         data |= {"min": none, "mean": none, "max": none}
-        return base(kind="mask", unit="P(used)", data=data | parts, note=scene.model_note)
+        return base(kind="mask", unit="mean, 90 % band", data=data | parts, note=scene.model_note)
     if letters:
         bin_bp = 1
     origin = scene.interval.start
@@ -436,19 +212,23 @@ def _mask(
         codes = scene.window.codes[first : first + len(data["x"])]
         data["base"] = ["ACGTN"[code] for code in codes]
         data["height"] = data["mean"]
-        return base(kind="letters", unit="P(used)", data=data, note=scene.prior_note)
-    return base(kind="mask", unit="P(used)", data=data, note=scene.prior_note)
+        return base(kind="letters", unit="mean, 90 % band", data=data, note=scene.prior_note)
+    return base(kind="mask", unit="mean, 90 % band", data=data, note=scene.prior_note)
 
 
-def _evidence(scene: Scene, area: Interval, bin_bp: int, settings: ViewSettings) -> TrackSpec:
-    """Show which source the mask's alpha comes from, as shares of each bin's total."""
-    height, color = _look("evidence", settings)
+def _evidence(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec:
+    """Show which source the mask's alpha comes from, as shares of each bin's total.
+
+    The shares vary slowly against the noise from base to base, and four stacked areas are the
+    slowest thing on the page to draw, so their bins are coarser than the others'.
+    """
+    height, color = row_boxes.look("evidence", settings)
+    bin_bp = bin_size(area.width, EVIDENCE_BINS)
     shares = np.zeros((0, len(EVIDENCE_NAMES)))
     x = np.zeros(0, dtype=np.int64)
-    if scene.posterior is not None and scene.posterior.evidence is not None:
-        parts = np.maximum(
-            bin_mean(scene.posterior.evidence, scene.interval.start, area, bin_bp), 0.0
-        )
+    if scene.posterior is not None:
+        parts = bin_mean(scene.posterior.evidence, scene.interval.start, area, bin_bp)
+        parts = np.maximum(parts, 0.0)
         total = parts.sum(axis=1, keepdims=True)
         shares = np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
         x = bin_edges(area, bin_bp)[:-1]
@@ -480,7 +260,7 @@ def _user(
     settings: ViewSettings,
 ) -> TrackSpec:
     if track.values is not None:
-        height, _ = _look(key, settings)
+        height, _ = row_boxes.look(key, settings)
         return TrackSpec(
             key=key,
             title=track.name,
@@ -491,22 +271,7 @@ def _user(
             data=_binned(track.values, scene, area, bin_bp),
             scale=settings.of(key).scale or "linear",
         )
-    if track.intervals is None:
-        raise ValueError(f"user track {track.name!r} has neither values nor intervals")
-    frame = _inside(track.intervals, area)
-    color = settings.of(key).color or track.color
-    count = len(frame)
-    return _intervals(
-        key,
-        settings if settings.of(key).height else settings.with_track(key, height=26.0),
-        frame["start"].to_numpy(),
-        frame["end"].to_numpy(),
-        [str(n) for n in frame["name"]] if "name" in frame else [track.name] * count,
-        frame["score"].to_numpy(dtype=np.float64) if "score" in frame else np.zeros(count),
-        [_span(a, b) for a, b in zip(frame["start"], frame["end"], strict=True)],
-        color=[color] * count,
-        title=track.name,
-    )
+    return row_boxes.user(key, track, area, settings)
 
 
 def _top(values: NDArray[Any], ymax: str | float | None) -> float:
@@ -555,4 +320,3 @@ def _scaled(
             spec = replace(spec, y_range=(bottom, top if top > bottom else bottom + 1.0))
         out.append(spec)
     return out
-

@@ -9,7 +9,8 @@ const REPORT_AFTER_MS = 120;
 const MIN_SPAN = 20;
 const PAN_SHARE = 0.25;
 const JUMP_SPAN = 20000;
-const MARGIN_CHECK_PX = 4;
+const CLICK_PX = 4; // a press that moves less is a click
+const NOTCH_DELTA = 50; // px: a wheel's notch, where a trackpad sends many small steps
 
 const ICONS = {
   left: '<path d="M10 3 5 8l5 5"/>',
@@ -64,15 +65,10 @@ function loadPlotly(url) {
       };
       document.head.appendChild(script);
     });
-  window.__s2ePlotly = attempt(url)
-    .catch((error) => {
-      // Behind a proxy that adds a path prefix the server does not know of, the page's own script
-      // tells where the app really lives.
-      const own = document.querySelector('script[src*="static/js/"]');
-      if (!own) throw error;
-      const root = own.src.split("static/js/")[0];
-      return attempt(root + url.replace(/^.*?\/?(component\/)/, "$1"));
-    })
+  // The page's own script tells where the app lives, below whatever path a proxy puts it.
+  const own = document.querySelector('script[src*="static/js/"]');
+  const root = own ? own.src.split("static/js/")[0] : document.baseURI;
+  window.__s2ePlotly = attempt(new URL(url, root).href)
     .catch((error) => {
       window.__s2ePlotly = undefined;
       throw error;
@@ -198,7 +194,7 @@ class Browser {
     window.addEventListener("mouseup", this.onUp);
     this.plot.addEventListener("mousedown", (event) => this.press(event), true);
     this.plot.addEventListener("mousemove", (event) => this.hoverGene(event));
-    this.stage.addEventListener("wheel", () => this.hold(260), { passive: true });
+    this.plot.addEventListener("wheel", (event) => this.wheel(event), { passive: true });
     this.resizer = new ResizeObserver(() => {
       if (!this.drawn || !this.plot.clientWidth) return;
       this.later("resize", 80, () => window.Plotly.Plots.resize(this.plot));
@@ -228,7 +224,11 @@ class Browser {
   update(component) {
     const { data } = component;
     this.component = component;
-    if (!data || data === this.data) return;
+    if (!data) return;
+    if (data === this.data) {
+      this.matchTheme();
+      return;
+    }
     const first = !this.data;
     const moved = first || !same(data.window, this.data.window) || data.chrom !== this.data.chrom;
     this.data = data;
@@ -242,10 +242,12 @@ class Browser {
       clearTimeout(this.timers.report);
     }
     if (!this.sent.length) this.root.classList.remove("s2e-waiting");
-    this.message.textContent = data.busy || "";
+    if (!this.saying) this.message.textContent = data.busy || "";
     this.showLocus();
     const figure = typeof data.figure === "string" ? JSON.parse(data.figure) : data.figure;
     this.stage.setAttribute("aria-label", figure.layout.meta.alt);
+    this.dark = figure.layout.meta.dark;
+    this.matchTheme();
     if (!this.drawn) this.plot.style.height = `${figure.layout.height}px`;
     if (this.dragging) this.pending = figure;
     else this.draw(figure);
@@ -272,7 +274,7 @@ class Browser {
     }
     const { data, layout } = figure;
     layout.xaxis.range = this.axisRange(this.view);
-    this.styleFonts(layout);
+    this.adapt(layout);
     this.plot.style.height = `${layout.height}px`;
     this.meta = layout.meta;
     await Plotly.react(this.plot, data, layout, {
@@ -289,10 +291,26 @@ class Browser {
     this.plot.on("plotly_doubleclick", () => this.reset());
   }
 
-  /** Use the page's font, so that the figure looks like its surroundings. */
-  styleFonts(layout) {
+  /** Ask for a redraw where the page turned dark or light and Python does not know yet. */
+  matchTheme() {
+    const channels = getComputedStyle(this.stage).backgroundColor.match(/[\d.]+/g);
+    if (!channels) return;
+    const [red, green, blue] = channels.map(Number);
+    const dark = 0.299 * red + 0.587 * green + 0.114 * blue < 128;
+    if (dark === this.dark || dark === this.asked) return;
+    this.asked = dark;
+    this.component.setStateValue("dark", dark);
+  }
+
+  /** Use the page's font and background, so that the figure looks like its surroundings. */
+  adapt(layout) {
     layout.font.family = getComputedStyle(this.root).fontFamily;
     layout.hoverlabel.font.family = layout.font.family;
+    const paper = getComputedStyle(this.stage).backgroundColor;
+    for (const label of layout.annotations) {
+      if (label.bgcolor === layout.meta.paper) label.bgcolor = paper;
+    }
+    layout.hoverlabel.bgcolor = paper;
   }
 
   axisRange([start, end]) {
@@ -399,7 +417,9 @@ class Browser {
 
   say(text) {
     this.message.textContent = text;
+    this.saying = true;
     this.later("say", 6000, () => {
+      this.saying = false;
       this.message.textContent = this.data.busy || "";
     });
   }
@@ -501,22 +521,55 @@ class Browser {
       this.select(from);
       return;
     }
-    this.pressed = { ...from, gene: this.geneAt(from) };
+    const gene = this.geneAt(from);
     this.dragging = true;
     this.root.classList.add("s2e-dragging");
-    this.onceUp = (up) => {
-      const to = this.point(up);
-      const still = Math.hypot(to.x - from.x, to.y - from.y) < MARGIN_CHECK_PX;
-      if (still && this.pressed && this.pressed.gene) {
-        this.component.setTriggerValue("gene_clicked", this.pressed.gene);
-      }
+    const stay = this.stayInside(event);
+    window.addEventListener("mousemove", stay, true);
+    const up = (end) => {
+      window.removeEventListener("mousemove", stay, true);
+      const to = this.point(end);
+      const still = Math.hypot(to.x - from.x, to.y - from.y) < CLICK_PX;
+      if (still && gene) this.component.setTriggerValue("gene_clicked", gene);
     };
-    window.addEventListener("mouseup", this.onceUp, { once: true, capture: true });
+    window.addEventListener("mouseup", up, { once: true, capture: true });
+  }
+
+  /**
+   * Keep a pan inside the window. Plotly would clamp one end of the range only, which turns a pan
+   * into a zoom; so it is shown a cursor that never goes further than the window allows.
+   */
+  stayInside(press) {
+    const { width } = this.area();
+    const [start, end] = this.view;
+    const [low, high] = this.window;
+    const px = width / (end - start);
+    const least = press.clientX - (high - end) * px;
+    const most = press.clientX + (start - low) * px;
+    return (event) => {
+      const clientX = clamp(event.clientX, least, most);
+      if (!event.isTrusted || clientX === event.clientX) return;
+      event.stopImmediatePropagation();
+      const { clientY, screenX, screenY, buttons } = event;
+      const copy = { clientX, clientY, screenX, screenY, buttons, bubbles: true, view: window };
+      event.target.dispatchEvent(new MouseEvent("mousemove", { ...copy, cancelable: true }));
+    };
+  }
+
+  /** One notch of a mouse wheel zooms by a third; Plotly's own step is a tenth. */
+  wheel(event) {
+    if (!this.wheelOn || !event.isTrusted) return;
+    this.hold(260);
+    if (Math.abs(event.deltaY) < NOTCH_DELTA || !this.inside(this.point(event))) return;
+    const { clientX, clientY, deltaY, deltaMode } = event;
+    const copy = { clientX, clientY, deltaY, deltaMode, bubbles: true, cancelable: true };
+    for (let i = 0; i < 3; i += 1) {
+      event.target.dispatchEvent(new WheelEvent("wheel", { ...copy, view: window }));
+    }
   }
 
   /** Hold new figures back for a moment: replacing one under a running wheel zoom would jump. */
   hold(ms) {
-    if (!this.wheelOn) return;
     this.dragging = true;
     this.later("wheel", ms, () => this.release());
   }
@@ -537,7 +590,9 @@ class Browser {
       const x = clamp(this.point(event).x, left, left + width);
       return [Math.min(from.x, x), Math.max(from.x, x)];
     };
+    window.Plotly.Fx.hover(this.plot, []);
     const move = (event) => {
+      event.stopPropagation();
       const [low, high] = span(event);
       this.band.hidden = false;
       this.band.style.left = `${low}px`;
@@ -547,13 +602,13 @@ class Browser {
         `${locusText(this.data.chrom, bounds)} · ${spanText(bounds[1] - bounds[0])}`;
     };
     const up = (event) => {
-      window.removeEventListener("mousemove", move);
+      window.removeEventListener("mousemove", move, true);
       this.message.textContent = this.data.busy || "";
       const [low, high] = span(event);
-      if (high - low < MARGIN_CHECK_PX) this.band.hidden = true;
+      if (high - low < CLICK_PX) this.band.hidden = true;
       else this.openMenu(this.bases(low, high), high, this.point(event).y);
     };
-    window.addEventListener("mousemove", move);
+    window.addEventListener("mousemove", move, true);
     window.addEventListener("mouseup", up, { once: true });
   }
 

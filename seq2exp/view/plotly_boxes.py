@@ -1,0 +1,152 @@
+"""Genes and intervals as Plotly traces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from seq2exp.genome.locus import Interval
+from seq2exp.view.plotly_parts import (
+    NOMINAL_WIDTH,
+    Row,
+    hover_points,
+    plain,
+    polygons,
+    segments,
+)
+from seq2exp.view.tracks import TrackSpec
+
+
+def intervals(row: Row) -> list[dict[str, Any]]:
+    """Draw boxes in lanes, one path a colour, with a tick at each summit."""
+    data = row.spec.data
+    starts, ends, lanes = data["start"], data["end"], data["lane"]
+    out = []
+    for color in dict.fromkeys(data["color"]):
+        pick = [i for i, c in enumerate(data["color"]) if c == color]
+        boxes = [(starts[i], ends[i], lanes[i] + 0.18, lanes[i] + 0.82) for i in pick]
+        out.append(polygons(plain(boxes), row.ink.on_page(color), row.axis))
+    summits = [
+        [(int(s) + 0.5, int(lanes[i]) + 0.18), (int(s) + 0.5, int(lanes[i]) + 0.82)]
+        for i, s in enumerate(data["summit"])
+        # In a box of a few pixels a tick would only darken it.
+        if s >= 0 and ends[i] - starts[i] > row.viewport.width * 8 / NOMINAL_WIDTH
+    ]
+    if summits:
+        out.append(segments(summits, row.ink.text, row.axis, 1.2))
+    if len(starts):
+        hover = [f"{n} · {h}" if n else h for n, h in zip(data["name"], data["hover"], strict=True)]
+        out.append(hover_points(row, starts, ends, lanes, hover))
+    return out
+
+
+def genes(row: Row) -> list[dict[str, Any]]:
+    """Draw introns as lines with strand chevrons, exons as boxes, coding exons thicker."""
+    styles = {
+        "target": row.ink.text,
+        "coding": row.ink.on_page("#4D4D4D"),
+        "other": row.ink.on_page("#9A9A9A"),
+    }
+    groups: dict[str, list[dict[str, Any]]] = {name: [] for name in styles}
+    for gene in row.spec.data["rows"]:
+        coding = "coding" if gene["biotype"] == "protein_coding" or gene["cds"] else "other"
+        groups["target" if gene["target"] else coding].append(gene)
+    out = []
+    for name, members in groups.items():
+        if not members:
+            continue
+        lines: list[list[tuple[float, float]]] = []
+        boxes = []
+        for gene in members:
+            y = gene["lane"] + 0.28
+            lines.append([(gene["start"], y), (gene["end"], y)])
+            lines += _chevrons(gene, y, row.viewport)
+            for start, end in gene["exons"]:
+                boxes.append((start, end, y - 0.10, y + 0.10))
+                if gene["cds"] and start < gene["cds"][1] and end > gene["cds"][0]:
+                    low, high = max(start, gene["cds"][0]), min(end, gene["cds"][1])
+                    boxes.append((low, high, y - 0.2, y + 0.2))
+        out.append(segments(lines, styles[name], row.axis, 1.0))
+        out.append(polygons(plain(boxes), styles[name], row.axis, 0.6))
+    rows = row.spec.data["rows"]
+    if not rows:
+        return out
+    labels = [gene_label(gene, row.viewport, row.font) for gene in rows]
+    out.append(
+        {
+            "type": "scatter",
+            "mode": "text",
+            "x": [x for _, x in labels],
+            "y": [gene["lane"] + 0.74 for gene in rows],
+            "text": [
+                f"<b>{text}</b>" if gene["target"] else text
+                for gene, (text, _) in zip(rows, labels, strict=True)
+            ],
+            "textfont": {
+                "size": max(row.font - 1, 8),
+                "color": [row.ink.text if g["target"] else row.ink.muted_text for g in rows],
+            },
+            "hoverinfo": "skip",
+        }
+    )
+    out.append(
+        hover_points(
+            row,
+            [gene["start"] for gene in rows],
+            [gene["end"] for gene in rows],
+            [gene["lane"] for gene in rows],
+            [f"{gene['name']} ({gene['strand']}) {gene['biotype']}".strip() for gene in rows],
+            [gene["gene_id"] for gene in rows],
+        )
+    )
+    return out
+
+
+def gene_label(gene: dict[str, Any], view: Interval, font: int) -> tuple[str, float]:
+    """Return a gene's label and where its middle stands on the axis.
+
+    It is centred under the part on screen and moved inwards where the edge would cut it.
+    """
+    text = f"{gene['name']} →" if gene["strand"] == "+" else f"← {gene['name']}"
+    left, right = max(gene["start"], view.start), min(gene["end"], view.end)
+    if right <= left:
+        return text, (gene["start"] + gene["end"]) / 2
+    half = view.width * 6.6 * (font / 12) / NOMINAL_WIDTH * len(text) / 2
+    low, high = view.start + half, view.end - half
+    middle = (left + right) / 2
+    return text, round(min(max(middle, low), high) if low < high else middle, 1)
+
+
+def gene_map(spec: TrackSpec, view: Interval, font: int) -> dict[str, Any]:
+    """Return where genes stand, for clicks: id, name, start, end, lane and middle of the label."""
+    return {
+        "gene_lanes": spec.data["lanes"],
+        "genes": [
+            [g["gene_id"], g["name"], g["start"], g["end"], g["lane"], gene_label(g, view, font)[1]]
+            for g in spec.data["rows"]
+        ],
+    }
+
+
+def _chevrons(gene: dict[str, Any], y: float, view: Interval) -> list[list[tuple[float, float]]]:
+    """Return small arrow heads along the introns, evenly spaced on screen."""
+    spacing = max(view.width / 60, 2.0)
+    reach = view.width / 480 * (1 if gene["strand"] == "+" else -1)
+    half = view.width // 2
+    low = max(gene["start"], view.start - half)
+    high = min(gene["end"], view.end + half)
+    first = int(np.ceil(low / spacing))
+    out = []
+    for index in range(first, int(high / spacing) + 1):
+        at = index * spacing
+        if any(a - abs(reach) * 2 <= at <= b + abs(reach) * 2 for a, b in gene["exons"]):
+            continue
+        out.append(
+            [
+                (round(at - reach, 1), round(y - 0.1, 3)),
+                (round(at, 1), y),
+                (round(at - reach, 1), round(y + 0.1, 3)),
+            ]
+        )
+    return out
