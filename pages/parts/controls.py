@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.errors import InputError
@@ -49,7 +50,7 @@ def explain_link(dataset: Dataset) -> None:
         st.session_state["link-problem"] = str(error)
 
 
-def search(dataset: Dataset, box: st.delta_generator.DeltaGenerator) -> Place | None:
+def search(dataset: Dataset, box: DeltaGenerator) -> Place | None:
     """Ask for a gene or a locus; None (with a message) where there is no such place."""
     names = _symbols(dataset.digest, dataset)
     text = box.selectbox(
@@ -97,14 +98,12 @@ def nearest_gene(dataset: Dataset, locus: Interval) -> Gene:
     return min(near, key=lambda gene: abs(gene.tss - locus.center))
 
 
-def choose_cell(dataset: Dataset, box: st.delta_generator.DeltaGenerator) -> str:
+def choose_cell(dataset: Dataset, box: DeltaGenerator) -> str:
     """Ask for the cell type."""
     return box.selectbox("Cell type", list(dataset.cells), key="cell", bind="query-params")
 
 
-def choose_model(
-    entries: dict[str, ModelEntry], box: st.delta_generator.DeltaGenerator
-) -> ModelEntry | None:
+def choose_model(entries: dict[str, ModelEntry], box: DeltaGenerator) -> ModelEntry | None:
     """Ask for the model; its prior and threshold become those of the controls."""
     if not entries:
         box.selectbox("Model", ["none found"], disabled=True)
@@ -253,7 +252,7 @@ def peak_controls(caller: PeakCaller) -> PeakParameters:
         "Cutoff on the DNase signal",
         min_value=0.0,
         value=None,
-        placeholder=f"{caller.cutoff(PeakParameters()):.3g} (mean + 3 s.d.)",
+        placeholder=f"{caller.cutoff(PeakParameters()):.3g} (suggested)",
         key="cutoff",
         bind="query-params",
         help="This cell type has no reads, so peaks are the stretches of signal above a cutoff.",

@@ -1,6 +1,8 @@
 """The numbers above the figure: expression, how much of the window counts, and what it took."""
 
+import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from seq2exp.analysis.elements import overlap, peaks_ratio
 from seq2exp.genome.window import Window
@@ -22,49 +24,62 @@ def readout(window: Window, scene: Scene, prediction: Prediction | None, seconds
     seconds
         Time the model ran for this gene, generator and predictor together.
     """
-    columns = st.columns(5)
-    columns[0].metric(
-        "Predicted log10(CAGE + 1)",
-        "…" if prediction is None else f"{prediction.expression:.3f}",
-        help="From the mask on show: turn the prior or the rule and it is computed again.",
-        border=True,
-    )
-    unit = f"Measured log10({window.label_name} + 1)"
-    columns[1].metric(
-        unit,
-        "not measured" if window.label is None else f"{window.label:.3f}",
-        help=f"{window.gene.name} in {window.cell}, from the data set's expression table.",
-        border=True,
-    )
     ratio = None if scene.mask is None else float(scene.mask.mean(dtype="float64"))
-    columns[2].metric(
-        "Mask ratio (% of window)",
-        "…" if ratio is None else f"{100 * ratio:.2f} %",
-        help="The sum of the mask over the window's 200,000 bp, the promoter's 2,000 included.",
-        border=True,
-    )
     peaks = None if scene.peaks is None else peaks_ratio(scene.peaks, window.interval)
-    columns[3].metric(
-        "MACS3 ratio (% of window)",
-        "…" if peaks is None else f"{100 * peaks:.2f} %",
-        help="The share of the window's 200,000 bp inside peaks.",
-        border=True,
+    columns = st.columns(5)
+    _number(
+        columns[0],
+        "Predicted",
+        None if prediction is None else f"{prediction.expression:.3f}",
+        "log10(CAGE + 1)",
+        "Expression under the mask on show: turn the prior or the rule and it is computed again.",
     )
-    columns[4].metric(
+    _number(
+        columns[1],
+        "Measured",
+        "none" if window.label is None else f"{window.label:.3f}",
+        f"log10({window.label_name} + 1)",
+        f"{window.gene.name} in {window.cell}, from the data set's expression table.",
+    )
+    _number(
+        columns[2],
+        "Mask ratio",
+        None if ratio is None else f"{100 * ratio:.2f} %",
+        "of the window",
+        "The sum of the mask over the window's 200,000 bp; the promoter's 2,000 bp count fully.",
+    )
+    _number(
+        columns[3],
+        "MACS3 ratio",
+        None if peaks is None else f"{100 * peaks:.2f} %",
+        "of the window",
+        "The share of the window's 200,000 bp that lie inside MACS3 peaks.",
+    )
+    _number(
+        columns[4],
         "Model run",
-        "…" if prediction is None else f"{seconds:.1f} s",
-        help="Time the model took for this view."
-        if prediction is None
-        else f"On {prediction.device}, selective scan: {prediction.implementation}.",
+        None if prediction is None else f"{seconds:.1f} s",
+        "running" if prediction is None else f"{prediction.device}, {prediction.implementation}",
+        "Time the model took for this view, on which device, by which selective scan.",
+    )
+    for note in () if prediction is None else prediction.notes:
+        st.caption(f":material/info: {note}")
+
+
+def _number(box: DeltaGenerator, name: str, value: str | None, unit: str, meaning: str) -> None:
+    """Show a number with its unit below; None is a number still to come."""
+    box.metric(
+        name,
+        "…" if value is None else value,
+        delta=unit,
+        delta_color="off",
+        delta_arrow="off",
+        help=meaning,
         border=True,
     )
-    if prediction is not None:
-        st.caption(
-            f"{prediction.model_id} on {prediction.device}, {prediction.implementation} scan"
-        )
 
 
-def agreement(scene: Scene, elements) -> None:
+def agreement(scene: Scene, elements: pd.DataFrame) -> None:
     """Say in words how elements and peaks overlap within the window."""
     if scene.peaks is None:
         return

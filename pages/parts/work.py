@@ -79,7 +79,7 @@ def learned_mask(
     generator = boards["model"].start(key, lambda progress: predictor.posterior(window, progress))
     if not generator.over:
         watch(generator, f"Learned mask of {window.gene.name}", "generator")
-        return Mask(note="the model is running", busy="model")
+        return Mask(note="the model is running", busy="learned mask: running")
     if generator.state != "done":
         explain_failure(boards["model"], generator, "The model", "generator")
         return Mask(note="no mask")
@@ -95,7 +95,7 @@ def learned_mask(
     found = Mask(posterior, applied, applied.mask(posterior), tuple(elements))
     if not express.over:
         watch(express, "Expression under this mask", "expression")
-        found.busy = "expression"
+        found.busy = "expression: running"
     elif express.state == "done":
         found.prediction = express.result
         found.seconds = generator.seconds + express.seconds

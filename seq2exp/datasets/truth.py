@@ -56,7 +56,8 @@ class PlantedTruth:
 
     @cached_property
     def _groups(self) -> dict[tuple[str, str], pd.DataFrame]:
-        return dict(iter(self.pairs.groupby(["gene_id", "cell"], sort=False)))
+        groups = self.pairs.groupby(["gene_id", "cell"], sort=False)
+        return {(str(gene), str(cell)): rows for (gene, cell), rows in groups}
 
     def of(self, gene_id: str, cell: str) -> pd.DataFrame:
         """Return the rows of `pairs` for one gene and cell type, sorted by position."""
