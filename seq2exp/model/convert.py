@@ -45,7 +45,9 @@ _PLAIN = {
 _SHELLS = {
     *("typing", "enum", "pathlib", "argparse", "datetime", "collections", "functools", "_codecs")
 }
-_REFUSED = (sys.stdlib_module_names - _SHELLS) | {"__builtin__", "commands", "copy_reg"}
+# The names of protocol 2, which PyTorch writes, are those of Python 2.
+_RENAMED = {"unicode": "str", "long": "int"}
+_REFUSED = (sys.stdlib_module_names - _SHELLS) | {"commands", "copy_reg"}
 
 #: The released settings that a checkpoint's hyper-parameters may state, and ours.
 _SETTINGS = {
@@ -108,6 +110,8 @@ class _Reader(pickle.Unpickler):
     """Reads data.pkl of a checkpoint; what a name stands for is decided here alone."""
 
     def find_class(self, module: str, name: str) -> Any:
+        if module == "__builtin__":
+            module, name = "builtins", _RENAMED.get(name, name)
         if (module, name) in _PLAIN:
             return _PLAIN[module, name]
         if module == "torch" and name in _DTYPES:

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from seq2exp.model import scan
 from seq2exp.model.scan import chunked
@@ -99,6 +100,32 @@ def test_strided_inputs_and_half_precision():
     half = scan.selective_scan(x.bfloat16(), dt, A, B, C, D, implementation="torch")
     assert half.dtype == torch.bfloat16
     close(half, want.double(), 2e-2)
+
+
+class Largest(TorchDispatchMode):
+    """Notes the number of elements of the largest tensor that any operation makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for tensor in out if isinstance(out, tuple | list) else [out]:
+            if isinstance(tensor, Tensor):
+                self.elements = max(self.elements, tensor.numel())
+        return out
+
+
+def test_no_tensor_of_all_states_is_ever_made():
+    length, channels, state = 20_000, 4, 16
+    x, dt, A, B, C, D = (v.float() for v in inputs(1, length, channels, state))
+    with pytest.MonkeyPatch.context() as patch, Largest() as largest:
+        patch.setitem(chunked._BLOCK_ELEMENTS, "cpu", 2**16)
+        y = chunked.selective_scan(x.requires_grad_(), dt, A, B, C, D)
+        y.sum().backward()
+    # Inputs are length · state at most; a block's states and their padding are about 2^16.
+    assert largest.elements <= length * state < length * channels * state / 3
 
 
 def test_reverse_is_the_scan_of_the_flipped_sequence():
