@@ -1,0 +1,141 @@
+"""What a trained model's card says: the numbers, and the same in plain words made from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seq2exp.model.config import ModelConfig
+from seq2exp.training.evaluation import Evaluation, Fit, MaskScores
+
+# Differences below these are called no difference. They are judgements, not tests: a share of the
+# mean squared error, and of the area under the precision-recall curve.
+SAME_ERROR = 0.02
+SAME_AREA = 0.01
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """A model and the baselines on one split."""
+
+    evaluation: Evaluation
+    mean: Fit
+    linear: Fit
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the card's metrics of this split."""
+        found = self.evaluation
+        metrics: dict[str, Any] = {
+            "examples": found.examples,
+            **found.fit.to_dict(),
+            "mask_ratio": found.mask_ratio,
+            "mean_predictor": self.mean.to_dict(),
+            "linear_nine_features": self.linear.to_dict(),
+        }
+        if found.promoter_only is not None:
+            metrics["promoter_only"] = found.promoter_only.to_dict()
+        if found.mask_scores is not None:
+            metrics["mask"] = found.mask_scores.to_dict()
+        return metrics
+
+
+def summary(
+    config: ModelConfig,
+    reports: Mapping[str, SplitReport],
+    *,
+    simulated: bool,
+    trained: str,
+    seed: int,
+) -> str:
+    """Return what the model learnt and did not learn, in words made from the numbers alone.
+
+    Parameters
+    ----------
+    reports : by split, "validation" and, where there is one, "test".
+    trained : how it was trained, e.g. "1,000 steps of 8 windows of 16,384 bp".
+    """
+    kind = "simulated" if simulated else "measured"
+    lines = [
+        f"Seq2Exp-{config.variant}, width {config.width}, trained for {trained} on {kind} data "
+        f"(seed {seed}, one run: small differences mean nothing)."
+    ]
+    for split, report in reports.items():
+        lines.append(_prediction(split, report))
+    # Choices were made on validation; what generalises is read from the test split where there is.
+    split = "test" if "test" in reports else "validation"
+    if reports[split].evaluation.promoter_only is not None:
+        lines.append(_distal(split, reports[split].evaluation))
+    scores = reports[split].evaluation.mask_scores
+    if scores is not None:
+        lines.append(_mask(split, scores, config.variant, reports[split].evaluation.mask_ratio))
+    else:
+        ratio = reports[split].evaluation.mask_ratio
+        lines.append(
+            f"The mask keeps {ratio:.1%} of the window on average ({split}); whether it finds "
+            "regulatory bases is not known here, as these data have no planted truth."
+        )
+    return " ".join(lines)
+
+
+def _number(r: float | None) -> str:
+    return "undefined" if r is None else f"{r:.3f}"
+
+
+def _compare(value: float, other: float, tolerance: float, lower_is_better: bool) -> str:
+    """Return "better than", "no better than" or "worse than"."""
+    gain = (other - value) if lower_is_better else (value - other)
+    if abs(gain) <= tolerance:
+        return "no better than"
+    return "better than" if gain > 0 else "worse than"
+
+
+def _prediction(split: str, report: SplitReport) -> str:
+    fit = report.evaluation.fit
+    text = (
+        f"On {report.evaluation.examples:,} {split} examples (whole windows) its MSE of log10 "
+        f"expression is {fit.mse:.3f}, Pearson r {_number(fit.pearson)}: "
+    )
+    parts = [
+        f"{_compare(fit.mse, base.mse, SAME_ERROR * base.mse, True)} {name} ({base.mse:.3f})"
+        for name, base in (
+            ("predicting the training mean", report.mean),
+            ("a linear fit on the nine features", report.linear),
+        )
+    ]
+    return text + " and ".join(parts) + "."
+
+
+def _distal(split: str, found: Evaluation) -> str:
+    assert found.promoter_only is not None
+    whole, closed = found.fit.mse, found.promoter_only.mse
+    verdict = {
+        "better than": "so bases outside the promoter carry part of the prediction",
+        "no better than": "so the prediction does not rest on bases outside the promoter",
+        "worse than": "so what it takes from bases outside the promoter does not help",
+    }[_compare(whole, closed, SAME_ERROR * closed, True)]
+    return (
+        f"With everything outside the promoter masked, its {split} MSE is {closed:.3f} instead of "
+        f"{whole:.3f}, {verdict}."
+    )
+
+
+def _mask(split: str, scores: MaskScores, variant: str, ratio: float) -> str:
+    kept = "mean mask value" if variant == "soft" else "share of bases kept"
+    anchors = [
+        f"{_compare(scores.mask, area, SAME_AREA, False)} {name} alone ({area:.3f})"
+        for name, area in scores.anchors.items()
+    ]
+    if all(scores.mask > area + SAME_AREA for area in scores.anchors.values()):
+        verdict = "It beats every signal-only score."
+    elif any(scores.mask > area + SAME_AREA for area in scores.anchors.values()):
+        verdict = "It beats some signal-only scores, not all of them."
+    else:
+        verdict = "It does not beat the signal-only scores."
+    before = ""
+    if scores.untrained is not None:
+        versus = _compare(scores.mask, scores.untrained, SAME_AREA, False)
+        before = f"{versus} the same network before training ({scores.untrained:.3f}), "
+    return (
+        f"The mask ({kept} {ratio:.1%}) as a map of the planted causal elements ({split}, "
+        f"{scores.causal:.1%} of bases outside promoters): area under the precision-recall curve "
+        f"{scores.mask:.3f}, {before}{' and '.join(anchors)}. {verdict}"
+    )
