@@ -17,11 +17,15 @@ _PAGE = """<!doctype html>
 html, body {{ height: 100%; margin: 0; font-family: sans-serif; }}
 h1 {{ font-size: 1.1rem; margin: 0.8rem 1rem 0.2rem; }}
 #figure {{ width: 100%; }}
+p {{ margin: 0.4rem 1rem 1rem; color: #666666; font-size: 0.85rem; }}
+.simulated {{ margin-left: 0.8em; padding: 0.1em 0.6em; border: 1px solid #a63603;
+  border-radius: 0.4em; background: #feedde; color: #a63603; font-size: 0.8em; }}
 </style>
 </head>
 <body>
-<h1>{title}</h1>
+<h1>{title}{badge}</h1>
 <div id="figure" role="img" aria-label="{alt}"></div>
+<p>{footer}</p>
 <script>{library}</script>
 <script id="figure-data" type="application/json">{figure}</script>
 <script>
@@ -34,7 +38,9 @@ Plotly.newPlot("figure", figure.data, figure.layout,
 """
 
 
-def interactive_html(figure_dict: Mapping[str, Any], title: str) -> str:
+def interactive_html(
+    figure_dict: Mapping[str, Any], title: str, footer: str = "", simulated: bool = False
+) -> str:
     """Return a page with the figure and plotly.js itself inside; it asks the network for nothing.
 
     Parameters
@@ -42,8 +48,10 @@ def interactive_html(figure_dict: Mapping[str, Any], title: str) -> str:
     figure_dict
         A Plotly figure as plain JSON values: ``data``, ``layout`` and optionally ``config``;
         ``layout.meta.alt`` becomes the text for those who cannot see it.
-    title
-        Heading of the page, plain text.
+    title, footer
+        Plain text above and below the figure.
+    simulated
+        Write "Simulated data" beside the title.
 
     Raises
     ------
@@ -55,6 +63,8 @@ def interactive_html(figure_dict: Mapping[str, Any], title: str) -> str:
     # Inside <script> only "</" can end the data, and JSON may write it as "<\/".
     return _PAGE.format(
         title=html.escape(title),
+        badge='<span class="simulated">Simulated data</span>' if simulated else "",
+        footer=html.escape(footer),
         alt=html.escape(str(meta.get("alt") or title)),
         library=get_plotlyjs(),
         figure=figure.replace("</", "<\\/").replace("<!--", "<\\u0021--"),

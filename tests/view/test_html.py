@@ -31,6 +31,14 @@ def test_nothing_is_fetched_and_text_is_escaped():
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
 
 
+def test_simulated_data_and_the_footer_are_said():
+    plain = interactive_html(FIGURE, "x")
+    assert ">Simulated data<" not in plain
+    page = interactive_html(FIGURE, "x", footer="a <i> b", simulated=True)
+    assert ">Simulated data<" in page
+    assert "<p>a &lt;i&gt; b</p>" in page
+
+
 def test_nan_is_refused():
     with pytest.raises(ValueError):
         interactive_html({"data": [{"y": [float("nan")]}], "layout": {}}, "x")

@@ -1,0 +1,340 @@
+"""``seq2exp …``: thin wrappers that read options, call one function and print what it returns.
+
+What is slow to import (torch, lightning) is imported by the command that needs it, so that
+``seq2exp --help`` answers at once.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from seq2exp.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from seq2exp.datasets.catalog import Cell, Dataset
+
+app = typer.Typer(
+    name="seq2exp",
+    help="Which bases regulate this gene? Demo data, training, predictions and conversion.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+DatasetFile = Annotated[
+    str, typer.Option("--dataset", metavar="FILE", help="A dataset.yaml, or 'demo'.")
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder that the data set's paths start from."),
+]
+Json = Annotated[
+    str | None, typer.Option("--json", metavar="FILE", help="Write JSON; '-' is stdout.")
+]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line; exit with 2 and one line on stderr where the user can fix it."""
+    try:
+        code = app(None if argv is None else list(argv), standalone_mode=False)
+    except InputError as error:
+        _fail(str(error), 2)
+    except typer.TyperException as error:
+        _fail(error.format_message(), error.exit_code)
+    except typer.Abort:
+        _fail("stopped", 130)
+    except BrokenPipeError:
+        # The reader (head, say) has gone; Python would complain once more when it closes stdout.
+        sys.stderr.close()
+        sys.exit(0)
+    if code == 130:
+        _fail("stopped", 130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"seq2exp: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)
+
+
+@app.command()
+def demo(
+    size: Annotated[
+        Literal["default", "full"],
+        typer.Option(help="Held-out chromosomes only, or the training ones as well."),
+    ] = "default",
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder to make; without it the app's own copy is made."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed gives other data.")] = None,
+) -> None:
+    """Simulate the demo data set and print where its dataset.yaml is."""
+    from seq2exp.datasets.simulate import demo_dataset, make_demo
+    from seq2exp.datasets.simulate.demo import DEFAULT_SEED
+
+    if out is None and (size != "default" or seed is not None):
+        raise InputError("The app's own copy has a fixed size and seed; name a folder with --out.")
+    with _progress() as report:
+        if out is None:
+            path = demo_dataset(report)
+        else:
+            path = make_demo(out, size, DEFAULT_SEED if seed is None else seed, report)
+    print(path)
+
+
+@app.command()
+def train(
+    dataset: DatasetFile,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The model's .safetensors.")],
+    root: Root = None,
+    variant: Annotated[str, typer.Option(help="soft or hard.")] = "soft",
+    preset: Annotated[str, typer.Option(help="paper, demo or tiny.")] = "paper",
+    cell: Annotated[
+        list[str] | None, typer.Option(help="Cell type, once for each; default: all measured.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, order and sampled masks.")] = 2222,
+    steps: Annotated[int, typer.Option(help="Optimisation steps.")] = 50_000,
+    batch_size: Annotated[int, typer.Option(help="Windows a step.")] = 8,
+    window: Annotated[
+        int | None, typer.Option(help="Central bases to train on; default: the whole window.")
+    ] = None,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    lr_floor: Annotated[float | None, typer.Option(help="Last learning rate.")] = None,
+    finetune_steps: Annotated[int, typer.Option(help="Steps of a second phase.")] = 0,
+    finetune_window: Annotated[int | None, typer.Option(help="Its central bases.")] = None,
+    finetune_batch_size: Annotated[int, typer.Option(help="Its windows a step.")] = 1,
+    finetune_lr: Annotated[float | None, typer.Option(help="Its peak learning rate.")] = None,
+    validate_every: Annotated[int | None, typer.Option(help="Steps between validations.")] = None,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    devices: Annotated[str, typer.Option(help="How many, or which, e.g. '1' or '0,'.")] = "1",
+    precision: Annotated[str | None, typer.Option(help="E.g. 32-true, bf16-mixed.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run.")
+    ] = False,
+    switch: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting of the network."),
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Of the model's card.")] = None,
+) -> None:
+    """Train a network and write it with its card."""
+    from seq2exp.training.objective import PEAK_LR
+    from seq2exp.training.train import parse_switches
+    from seq2exp.training.train import train as run
+
+    path = run(
+        _dataset_path(dataset),
+        out,
+        root=root,
+        variant=variant,
+        preset=preset,
+        cells=cell or None,
+        seed=seed,
+        steps=steps,
+        batch_size=batch_size,
+        window=window,
+        lr=PEAK_LR if lr is None else lr,
+        lr_floor=lr_floor,
+        finetune_steps=finetune_steps,
+        finetune_window=finetune_window,
+        finetune_batch_size=finetune_batch_size,
+        finetune_lr=finetune_lr,
+        validate_every=validate_every,
+        accelerator=accelerator,
+        devices=int(devices) if devices.isdecimal() else devices,
+        precision=precision,
+        resume=resume,
+        switches=parse_switches(switch or []),
+        title=title,
+    )
+    print(path)
+
+
+@app.command()
+def predict(
+    gene: Annotated[str, typer.Argument(help="Symbol or Ensembl id.")],
+    dataset: DatasetFile = "demo",
+    root: Root = None,
+    cell: Annotated[str | None, typer.Option(help="Cell type; default: the first.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Id in data/models, or a .safetensors; default: the first.")
+    ] = None,
+    prior: Annotated[
+        float | None, typer.Option(metavar="MEAN", help="Prior mean of the mask, 0 to 1.")
+    ] = None,
+    strength: Annotated[float | None, typer.Option(help="Prior strength a + b.")] = None,
+    mode: Annotated[
+        Literal["soft", "hard", "top"] | None, typer.Option(help="Default: the model's own.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Smallest mean of a kept base (soft: of an element's).")
+    ] = None,
+    fraction: Annotated[float, typer.Option(help="Share of the bases that mode top keeps.")] = 0.1,
+    min_length: Annotated[int, typer.Option(help="Shortest element in bp.")] = 50,
+    merge_gap: Annotated[int, typer.Option(help="Gaps up to this many bp are closed.")] = 50,
+    peaks: Annotated[
+        bool, typer.Option("--peaks/--no-peaks", help="Compare with MACS3's peaks.")
+    ] = True,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    json_file: Json = None,
+) -> None:
+    """Predict a gene's expression and find the bases that regulate it."""
+    from seq2exp.analysis.answer import answer, find_elements
+    from seq2exp.datasets.catalog import Dataset
+    from seq2exp.inference.models import find_model
+    from seq2exp.inference.predictor import MaskRule, Predictor
+    from seq2exp.model.beta import BetaPrior
+
+    if min_length < 1 or merge_gap < 0:
+        raise InputError("Elements need --min-length 1 or more and --merge-gap 0 or more.")
+    predictor = Predictor(find_model(model), device)
+    own, trained = predictor.default_rule, predictor.config.prior
+    rule = MaskRule(mode or own.mode, own.threshold if threshold is None else threshold, fraction)
+    tilt = None
+    if prior is not None or strength is not None:
+        tilt = BetaPrior.from_mean(
+            trained.mean if prior is None else prior,
+            trained.strength if strength is None else strength,
+        )
+    opened = Dataset.load(_dataset_path(dataset), root=root)
+    tracks = opened.cell(cell) if cell is not None else next(iter(opened.cells.values()))
+    window = opened.window(gene, tracks.name)
+    with _progress() as report:
+        prediction = predictor.predict(window, rule, tilt, progress=report)
+        called, source = _peaks(opened, tracks, report) if peaks else (None, "")
+    found = answer(
+        window,
+        prediction,
+        find_elements(
+            window, prediction.posterior, prediction.rule, opened.lengths, min_length, merge_gap
+        ),
+        peaks=called,
+        peaks_source=source,
+        simulated=opened.simulated,
+    )
+    if json_file is None:
+        _print_answer(found)
+    else:
+        _write(json.dumps(found, indent=2, allow_nan=False, ensure_ascii=False) + "\n", json_file)
+
+
+@app.command()
+def convert(
+    released: Annotated[Path, typer.Argument(help="A checkpoint of the authors (.ckpt).")],
+    variant: Annotated[
+        Literal["soft", "hard"], typer.Option(help="Which of the published networks it is.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="OUT.safetensors.")],
+) -> None:
+    """Convert a released checkpoint; nothing that it contains is executed."""
+    from seq2exp.model.convert import convert_released
+
+    print(convert_released(released, variant, out))
+
+
+def _dataset_path(name: str) -> Path:
+    """Return a dataset.yaml's path; ``demo`` is the embedded one, made where it is missing."""
+    if name != "demo":
+        return Path(name)
+    from seq2exp.datasets.simulate import demo_dataset
+
+    with _progress() as report:
+        return demo_dataset(report)
+
+
+def _peaks(dataset: "Dataset", cell: "Cell", report: Any) -> "tuple[pd.DataFrame, str]":
+    """Return a cell type's peaks and their source, as the app calls them."""
+    from seq2exp.tracks.peaks import PeakCaller
+
+    caller = PeakCaller.for_cell(cell, dataset.genome)
+    return caller.peaks(progress=report), caller.source
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """Yield a progress callback: bars on a terminal, nothing where stderr is a file or a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda fraction, text: None
+        return
+    from seq2exp.training.progress import RichProgress
+
+    with RichProgress() as report:
+        yield report
+
+
+def _write(text: str, target: str) -> None:
+    """Write to a file, whole or not at all, or to stdout ("-")."""
+    from seq2exp.files import atomic_path
+
+    if target == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        with atomic_path(target) as draft:
+            draft.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"Cannot write {target} ({error.strerror}); choose another file."
+        ) from None
+
+
+def _print_answer(found: dict[str, Any]) -> None:
+    """Print an answer for people."""
+    from rich.console import Console
+    from rich.table import Table
+
+    expression, mask, peaks = found["expression"], found["mask"], found["peaks"]
+    measured = expression["measured"]
+    lines = {
+        "Gene": f"{found['gene']} ({found['gene_id']}) in {found['cell']}",
+        "Window": f"{found['region']}, {found['length']:,} bp",
+        "Model": f"{found['model']} on {found['device']}, {found['seconds']:.1f} s",
+        "Predicted": f"{expression['predicted']:.3f} {expression['unit']}",
+        "Measured": (
+            "-" if measured is None else f"{measured:.3f} log10(x+1), x: {expression['label']}"
+        ),
+        "Mask": (
+            f"{mask['ratio']:.2%} of the window ({mask['mode']}), "
+            f"prior mean {mask['prior_mean']:.3g}, strength {mask['strength']:.3g}"
+        ),
+        "Peaks": "-" if peaks is None else f"{peaks['ratio']:.2%} of the window, {peaks['source']}",
+    }
+    if found["simulated"]:
+        lines["Data"] = "simulated"
+    console = Console(highlight=False)
+    grid = Table.grid(padding=(0, 2))
+    for name, text in lines.items():
+        grid.add_row(f"[bold]{name}[/bold]", _plain(text))
+    console.print(grid)
+    table = Table("Element", "Position", "Length", "Mean mask", "Highest")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for element in found["elements"]:
+        table.add_row(
+            _plain(element["name"]),
+            _plain(element["region"]),
+            f"{element['length']:,} bp",
+            f"{element['mean_mask']:.3f}",
+            f"{element['max_mask']:.3f}",
+        )
+    if found["elements"]:
+        console.print(table)
+    else:
+        console.print("No learned element passes these settings.")
+    for note in found["notes"]:
+        console.print(f"Note: {_plain(note)}")
+
+
+def _plain(text: str) -> str:
+    """Return a text that rich prints as it stands."""
+    from rich.markup import escape
+
+    return escape(text)
