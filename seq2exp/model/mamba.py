@@ -86,12 +86,23 @@ class BiMamba(nn.Module):
         return self.out_proj(y * functional.silu(z))
 
 
+class RMSNorm(nn.RMSNorm):
+    """Root-mean-square norm with eps 1e-5 and a weight, in and out in the input's dtype."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, eps=1e-5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [..., d] of x [..., d]."""
+        return functional.rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
+
+
 class Layer(nn.Module):
     """Prenorm with a carried residual."""
 
     def __init__(self, width: int, state: int, conv: int, expand: int, init_depth: int) -> None:
         super().__init__()
-        self.norm = nn.RMSNorm(width, eps=1e-5)
+        self.norm = RMSNorm(width)
         self.mixer = BiMamba(width, state, conv, expand, init_depth)
 
     def forward(
@@ -116,7 +127,7 @@ class Backbone(nn.Module):
         self.layers = nn.ModuleList(
             Layer(width, state, conv, expand, init_depth) for _ in range(layers)
         )
-        self.norm_f = nn.RMSNorm(width, eps=1e-5)
+        self.norm_f = RMSNorm(width)
         self.expand = expand
         self.recompute: bool | None = None
 
@@ -138,7 +149,9 @@ class Backbone(nn.Module):
         again = self._recomputes(x)
         for layer in self.layers:
             if again:
-                x, residual = checkpoint(layer, x, residual, valid, use_reentrant=False)
+                x, residual = checkpoint(
+                    layer, x, residual, valid, use_reentrant=False, preserve_rng_state=False
+                )
             else:
                 x, residual = layer(x, residual, valid)
         return self.norm_f(x if residual is None else x + residual)

@@ -135,12 +135,12 @@ class Seq2Exp(nn.Module):
         part = self.promoter(x.shape[1])
         network = self.generator if self.encoder is None else self.encoder
         if self.config.variant == "soft":
-            hidden = network(x * mask.unsqueeze(-1).to(x.dtype))
+            hidden = network(x * mask.unsqueeze(-1))
             pooled = hidden[:, part].mean(1)  # [B, d]
         else:
             keep = mask >= self.config.threshold  # [B, L]
             if self.config.hard_apply == "compact_ste":
-                x = x * mask.unsqueeze(-1).to(x.dtype)
+                x = x * mask.unsqueeze(-1)
             kept, lengths = _compact(x, keep)  # [B, longest, d], [B]
             hidden = network(kept, lengths if self.config.pad_invariant else None)
             start = keep[:, : part.start].sum(1)  # the promoter follows what its left side keeps

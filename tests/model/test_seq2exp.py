@@ -229,6 +229,29 @@ def test_hard_samples_are_binary_at_any_threshold():
         assert set(mask.flatten().tolist()) == {0.0, 1.0}
 
 
+@pytest.mark.parametrize("variant", ["soft", "hard"])
+def test_bfloat16_autocast_trains_and_stays_near(variant):
+    model = tiny(variant)
+    given = inputs(2, LENGTH)
+    with torch.no_grad():
+        want = model(*given)
+        mask = want.mask
+        want_hidden = model.predict(*given, mask)
+        with torch.autocast("cpu", torch.bfloat16):
+            got = model(*given)
+            got_hidden = model.predict(*given, mask)
+    assert got.prediction.dtype == got.alpha.dtype == got.mask.dtype == torch.float32
+    torch.testing.assert_close(got.alpha, want.alpha, rtol=0.02, atol=0.05)
+    torch.testing.assert_close(got_hidden, want_hidden, rtol=0.05, atol=0.1)
+    model.train()
+    with torch.autocast("cpu", torch.bfloat16):
+        out = model(*given)
+    (out.prediction.sum() + out.alpha.mean()).backward()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None and bool(torch.isfinite(parameter.grad).all()), name
+
+
 # ---- switches ------------------------------------------------------------------------------------
 
 

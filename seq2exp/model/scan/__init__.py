@@ -104,4 +104,5 @@ def selective_scan(
     name = resolve(implementation, x.device)
     scan = _module(name).selective_scan
     tensors = (value.to(work) for value in (x, dt, A, B, C, D))
-    return scan(*tensors, reverse=reverse).to(x.dtype)
+    with torch.autocast(x.device.type, enabled=False):
+        return scan(*tensors, reverse=reverse).to(x.dtype)
