@@ -132,6 +132,7 @@ class Seq2Exp(nn.Module):
         """
         self._check(one_hot, signals)
         x = self._embed(one_hot, signals)  # [B, L, d]
+        mask = mask.to(self.mask_output.weight.dtype)  # float32, in mixed precision too
         part = self.promoter(x.shape[1])
         network = self.generator if self.encoder is None else self.encoder
         if self.config.variant == "soft":
