@@ -293,8 +293,11 @@ def _print_answer(found: dict[str, Any]) -> None:
 
     expression, mask, peaks = found["expression"], found["mask"], found["peaks"]
     measured = expression["measured"]
+    name = found["gene"]
+    if found["gene_id"] != name:
+        name += f" ({found['gene_id']})"
     lines = {
-        "Gene": f"{found['gene']} ({found['gene_id']}) in {found['cell']}",
+        "Gene": f"{name} in {found['cell']}",
         "Window": f"{found['region']}, {found['length']:,} bp",
         "Model": f"{found['model']} on {found['device']}, {found['seconds']:.1f} s",
         "Predicted": f"{expression['predicted']:.3f} {expression['unit']}",
@@ -311,8 +314,8 @@ def _print_answer(found: dict[str, Any]) -> None:
         lines["Data"] = "simulated"
     console = Console(highlight=False)
     grid = Table.grid(padding=(0, 2))
-    for name, text in lines.items():
-        grid.add_row(f"[bold]{name}[/bold]", _plain(text))
+    for heading, text in lines.items():
+        grid.add_row(f"[bold]{heading}[/bold]", _plain(text))
     console.print(grid)
     table = Table("Element", "Position", "Length", "Mean mask", "Highest")
     for column in table.columns[2:]:

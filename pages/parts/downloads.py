@@ -63,7 +63,7 @@ def downloads(
             plot = figure(
                 specs, view, scene.interval, picture.settings, off_chromosome=picture.padding
             )
-            return interactive_html(plot, title)
+            return interactive_html(plot, title, footer, scene.simulated)
 
         for label, fmt, mime in (
             ("SVG", "svg", "image/svg+xml"),

@@ -212,11 +212,13 @@ def _threshold(axes: Axes, spec: TrackSpec, sheet: Sheet) -> None:
 
 
 _BAND: dict[str, Any] = {"alpha": 0.22}
-_OPEN: dict[str, Any] = {"fc": "white", "ec": MUTED, "hatch": "//////", "lw": 0.4}
+_OPEN: dict[str, Any] = {"fc": "white", "hatch": "//////", "lw": 0.4}
 _CLOSED: dict[str, Any] = {"fc": "#BBBBBB", "alpha": 0.5}
 
 
-def _forced(axes: Axes, spec: TrackSpec, sheet: Sheet, low: float, high: float) -> list[Any]:
+def _forced(
+    axes: Axes, spec: TrackSpec, sheet: Sheet, low: float, high: float, ink: str = MUTED
+) -> list[Any]:
     """Hatch the promoter, which is always open, and grey the blacklist, always closed.
 
     Returns what of the two is in view, for the legend.
@@ -226,7 +228,7 @@ def _forced(axes: Axes, spec: TrackSpec, sheet: Sheet, low: float, high: float) 
     bottom, top = to_scale([low, high], spec.scale)
     promoter = spec.data.get("promoter")
     for style, text, spans, zorder in (
-        (_OPEN, "promoter, forced open", [promoter] if promoter else [], 4),
+        (_OPEN | {"ec": ink}, "promoter, forced open", [promoter] if promoter else [], 4),
         (_CLOSED, "blacklist, forced closed", spec.data.get("closed") or [], 3),
     ):
         seen = [(a, b) for a, b in spans if b > view.start and a < view.end]
@@ -270,7 +272,8 @@ def letters(axes: Axes, spec: TrackSpec, sheet: Sheet, height: float) -> None:
     """Draw each base as a letter as tall as its mask mean."""
     low, high = spec.y_range or (0.0, 1.0)
     _value_axis(axes, spec, sheet, low, high, [low, (low + high) / 2, high])
-    legend = _forced(axes, spec, sheet, low, high)
+    # Pale, for letters stand on it.
+    legend = _forced(axes, spec, sheet, low, high, ink="#C8C8C8")
     font = FontProperties(weight="bold")
     glyphs: dict[str, TextPath] = {}
     heights = to_scale(spec.data["height"], spec.scale)
