@@ -11,12 +11,15 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 
 from seq2exp.genome.window import SIGNALS
 from seq2exp.model.seq2exp import MaskParameters, Output, Seq2Exp
 from seq2exp.training.batches import Batch, Example, Examples, Progress
 
 ANCHORS = {"DNase": "dnase", "DNase × H3K27ac × contact": "dnase_h3k27ac_contact"}
+
+ACETYLATION = 1_001  # bases over which H3K27ac is averaged in the product
 
 Truth = Callable[[Example], tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 """From an example to (causal, counted), each bool [L]: planted causal bases, and bases to score."""
@@ -209,11 +212,13 @@ def _mean(posterior: Output | MaskParameters) -> NDArray[np.float32]:
 def anchor_scores(signals: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
     """Return the raw-signal scores of `ANCHORS`, float32 [L] each, of signals [L, 3].
 
-    The contact channel is log10(1 + contact); the product takes the contact itself, as the
-    activity-by-contact score does.
+    The product follows the activity-by-contact score: H3K27ac is averaged over 1 kb, because it
+    stands beside the open bases, not on them, and the channel log10(1 + contact) is turned back
+    into contact.
     """
     h3k27ac, dnase, contact = (signals[:, SIGNALS.index(s)] for s in ("H3K27ac", "DNase", "Hi-C"))
-    product = dnase * h3k27ac * (10**contact - 1)
+    around = uniform_filter1d(h3k27ac, ACETYLATION, mode="constant")
+    product = dnase * around * (10**contact - 1)
     return dict(zip(ANCHORS, (dnase, product.astype(np.float32)), strict=True))
 
 

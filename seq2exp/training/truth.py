@@ -28,14 +28,14 @@ def planted_truth(dataset: Dataset, promoter: int) -> Truth | None:
     elements = pd.read_csv(elements_path, sep="\t", usecols=["element", "start", "end"])
     causal = pairs[pairs["role"] == "causal"].merge(elements, on="element", validate="many_to_one")
     spans = {
-        key: rows[["start", "end"]].to_numpy()
-        for key, rows in causal.groupby(["gene_id", "cell"], sort=False)
+        (_plain(gene), cell): rows[["start", "end"]].to_numpy()
+        for (gene, cell), rows in causal.groupby(["gene_id", "cell"], sort=False)
     }
 
     def truth(example: Example) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         length = example.end - example.start
         true = np.zeros(length, dtype=bool)
-        for start, end in spans.get((example.gene, example.cell), ()):
+        for start, end in spans.get((_plain(example.gene), example.cell), ()):
             true[max(0, start - example.start) : max(0, end - example.start)] = True
         counted = np.zeros(length, dtype=bool)
         last = dataset.lengths[example.chrom] - example.start
@@ -44,3 +44,8 @@ def planted_truth(dataset: Dataset, promoter: int) -> Truth | None:
         return true, counted
 
     return truth
+
+
+def _plain(gene_id: str) -> str:
+    """Return a gene id without its version."""
+    return gene_id.partition(".")[0]

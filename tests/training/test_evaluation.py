@@ -84,8 +84,14 @@ def test_baselines_are_fitted_on_the_training_examples(tmp_path: Path) -> None:
     assert found["mean"].pearson is None
 
 
-def test_anchors_take_the_contact_out_of_its_logarithm() -> None:
-    signals = np.array([[2.0, 3.0, np.log10(1 + 0.5)], [1.0, 0.0, 1.0]], np.float32)
+def test_anchors_are_activity_by_contact() -> None:
+    rng = np.random.default_rng(4)
+    h3k27ac, dnase, contact = rng.gamma(1, 2, (3, 1_600))
+    signals = np.stack([h3k27ac, dnase, np.log10(1 + contact)], 1).astype(np.float32)
     found = anchor_scores(signals)
-    np.testing.assert_allclose(found["DNase"], [3, 0])
-    np.testing.assert_allclose(found["DNase × H3K27ac × contact"], [3, 0], rtol=1e-6)
+    np.testing.assert_allclose(found["DNase"], dnase, rtol=1e-6)
+    for i in (0, 300, 900, 1_599):
+        # 500 bases on either side; there is no signal beyond the window.
+        around = h3k27ac[max(0, i - 500) : i + 501].sum() / 1_001
+        expected = dnase[i] * around * contact[i]
+        assert found["DNase × H3K27ac × contact"][i] == pytest.approx(expected, rel=1e-4)

@@ -1,0 +1,51 @@
+"""Planted truth: which bases of an example count as causal, and which are scored."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+
+from seq2exp.training.batches import Example
+from seq2exp.training.truth import planted_truth
+
+
+def dataset(folder: Path) -> SimpleNamespace:
+    """A stand-in with what `planted_truth` reads of a data set."""
+    pairs = [
+        ("G1", "a", "E1", "causal"),
+        ("G1", "a", "E2", "ctcf"),
+        ("G1", "b", "E2", "causal"),
+        ("G2", "a", "E3", "causal"),
+        ("G1", "a", "E4", "causal"),
+    ]
+    spans = [("E1", 100, 160), ("E2", 300, 340), ("E3", 400, 440), ("E4", 4_980, 5_200)]
+    names = ["gene_id", "cell", "element", "role"]
+    pd.DataFrame(pairs, columns=names).to_csv(folder / "gene_elements.tsv.gz", sep="\t")
+    table = pd.DataFrame(spans, columns=["element", "start", "end"])
+    table.to_csv(folder / "elements.tsv", sep="\t")
+    return SimpleNamespace(truth_path=folder / "elements.bed", lengths={"c": 4_990})
+
+
+def test_causal_bases_of_a_gene_in_a_cell(tmp_path: Path) -> None:
+    truth = planted_truth(dataset(tmp_path), promoter=1_000)  # type: ignore[arg-type]
+    assert truth is not None
+    # The window lies over both ends of the chromosome; its id has a version, the table's has not.
+    true, counted = truth(Example("G1.3", "G", "a", "c", -10, 5_000))
+    expected = np.zeros(5_010, bool)
+    expected[110:170] = True
+    expected[4_990:5_010] = True  # E4 reaches beyond the window
+    np.testing.assert_array_equal(true, expected)
+    scored = np.ones(5_010, bool)
+    scored[:10] = scored[5_000:] = False
+    scored[2_005:3_005] = False
+    np.testing.assert_array_equal(counted, scored)
+    assert truth(Example("G1.3", "G", "b", "c", 0, 5_000))[0].sum() == 40
+    assert not truth(Example("G9", "G", "a", "c", 0, 5_000))[0].any()
+
+
+def test_no_truth_where_none_is_written(tmp_path: Path) -> None:
+    nothing = SimpleNamespace(truth_path=None, lengths={})
+    assert planted_truth(nothing, 2_000) is None  # type: ignore[arg-type]
+    elsewhere = SimpleNamespace(truth_path=tmp_path / "elements.bed", lengths={})
+    assert planted_truth(elsewhere, 2_000) is None  # type: ignore[arg-type]
