@@ -28,7 +28,7 @@ def planted_truth(dataset: Dataset, promoter: int) -> Truth | None:
     elements = pd.read_csv(elements_path, sep="\t", usecols=["element", "start", "end"])
     causal = pairs[pairs["role"] == "causal"].merge(elements, on="element", validate="many_to_one")
     spans = {
-        (_plain(gene), cell): rows[["start", "end"]].to_numpy()
+        (_plain(str(gene)), cell): rows[["start", "end"]].to_numpy()
         for (gene, cell), rows in causal.groupby(["gene_id", "cell"], sort=False)
     }
 
