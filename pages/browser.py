@@ -135,7 +135,8 @@ def page() -> None:
         st.caption(":orange-badge[simulated] Nothing on this page was measured.")
     genome_figure(picture)
     frame = elements_frame(mask.elements)
-    agreement(scene, frame)
+    if mask.posterior is not None and peaks is not None:
+        agreement(frame, peaks, window.interval)
     tabs = st.tabs(["Learned elements", "MACS3 peaks", "Selection", "Download"])
     stamp = f"{place.gene.id}-{cell}-{hash((prior, rule, element_rule, entry and entry.id))}"
     with tabs[0]:

@@ -290,13 +290,18 @@ def track_controls(user_names: list[str]) -> ViewSettings:
             "Scale to the part on screen", key="autoscale", help="Otherwise to the whole window."
         )
     settings = ViewSettings(
-        order=tuple(table.sort_values("order", kind="stable")["key"]),
+        order=("ruler", *table.sort_values("order", kind="stable")["key"]),
         expand_genes=every_transcript,
         autoscale="view" if view_scale else "window",
     )
     for row in table.itertuples():
+        # A row of its usual height may grow with its content, as the genes do.
+        usual = ROW_HEIGHTS[row.key.split(":", maxsplit=1)[0]]
         settings = settings.with_track(
-            row.key, visible=bool(row.show), height=float(row.height), scale=row.scale
+            row.key,
+            visible=bool(row.show),
+            height=None if row.height == usual else float(row.height),
+            scale=row.scale,
         )
         settings = settings.with_track(row.key, ymax=_top(row.top, row.row))
     if same_scale:

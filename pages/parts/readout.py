@@ -5,6 +5,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from seq2exp.analysis.elements import overlap, peaks_ratio
+from seq2exp.genome.locus import Interval
 from seq2exp.genome.window import Window
 from seq2exp.inference.predictor import Prediction
 from seq2exp.view.scene import Scene
@@ -79,9 +80,7 @@ def _number(box: DeltaGenerator, name: str, value: str | None, unit: str, meanin
     )
 
 
-def agreement(scene: Scene, elements: pd.DataFrame) -> None:
+def agreement(elements: pd.DataFrame, peaks: pd.DataFrame, interval: Interval) -> None:
     """Say in words how elements and peaks overlap within the window."""
-    if scene.peaks is None:
-        return
-    found = overlap(elements, scene.peaks, scene.interval)
+    found = overlap(elements, peaks, interval)
     st.caption(" · ".join(found.sentences("learned elements", "MACS3 peaks")) + ".")

@@ -37,7 +37,7 @@ def boards() -> dict[str, JobBoard]:
     return {
         "setup": JobBoard(keep=4),
         "model": JobBoard(keep=24),
-        "expression": JobBoard(keep=200),
+        "expression": JobBoard(keep=32),
         "peaks": JobBoard(keep=24),
     }
 

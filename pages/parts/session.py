@@ -27,7 +27,7 @@ def session_of(
     settings: ViewSettings,
 ) -> Session:
     """Return what is on show as a session."""
-    keys = [key for key in settings.order if not key.startswith("user:")]
+    keys = [key for key in settings.order if key != "ruler" and not key.startswith("user:")]
     return Session(
         dataset=dataset.name,
         dataset_digest=dataset.digest,

@@ -40,10 +40,21 @@ _COLUMNS = {
     "signal_value": st.column_config.NumberColumn("Signal (fold)", format="%.2f"),
     "q_log10": st.column_config.NumberColumn("-log10 q", format="%.2f"),
     "p_log10": st.column_config.NumberColumn("-log10 p", format="%.2f"),
-    "kind": None,
-    "score": None,
-    "strand": None,
 }
+_ORDER = (
+    "name",
+    "start",
+    "end",
+    "length",
+    "to_tss",
+    "mean_mask",
+    "max_mask",
+    "signal_value",
+    "q_log10",
+    "p_log10",
+    "summit",
+    "chrom",
+)
 
 
 def feature_table(frame: pd.DataFrame, tss: int, key: str, empty: str) -> pd.DataFrame:
@@ -63,12 +74,14 @@ def feature_table(frame: pd.DataFrame, tss: int, key: str, empty: str) -> pd.Dat
     if frame.empty:
         st.info(empty)
         return frame
+    shown = _shown(frame, tss)
     event = st.dataframe(
-        _shown(frame, tss),
+        shown,
         key=key,
         hide_index=True,
         height=min(38 + 35 * len(frame), 320),
         column_config=_COLUMNS,
+        column_order=[name for name in _ORDER if name in shown],
         on_select="rerun",
         selection_mode="multi-row",
     )

@@ -1,6 +1,8 @@
 """What the page needs computed: started as jobs, and shown as far as it is known by now."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -15,6 +17,7 @@ from seq2exp.datasets.catalog import Dataset
 from seq2exp.errors import InputError
 from seq2exp.files import digest
 from seq2exp.genome.window import Window
+from seq2exp.inference.jobs import Job, JobBoard, Progress
 from seq2exp.inference.predictor import MaskRule, Prediction
 from seq2exp.model.beta import BetaPrior, MaskPosterior
 from seq2exp.model.checkpoint import ModelEntry
@@ -60,6 +63,20 @@ class Mask:
     busy: str = ""
 
 
+def newest(board: JobBoard, slot: str, key: Hashable, work: Callable[[Progress], Any]) -> Job:
+    """Start a job in place of this session's last one of the same `slot`, if that still runs.
+
+    Somebody who drags a slider or clicks through genes waits for the last of them only.
+    """
+    before = st.session_state.get(f"job-{slot}")
+    if before is not None and before != key:
+        last = board.find(before)
+        if last is not None and not last.over:
+            board.forget(before)
+    st.session_state[f"job-{slot}"] = key
+    return board.start(key, work)
+
+
 def learned_mask(
     dataset: Dataset,
     window: Window,
@@ -76,19 +93,23 @@ def learned_mask(
         st.error(str(error), icon=":material/error:")
         return Mask(note="no model")
     key = (dataset.digest, window.cell, window.gene.id, window.gene.tss, digest(entry.path))
-    generator = boards["model"].start(key, lambda progress: predictor.posterior(window, progress))
+    generator = newest(
+        boards["model"], "model", key, lambda progress: predictor.posterior(window, progress)
+    )
     if not generator.over:
         watch(generator, f"Learned mask of {window.gene.name}", "generator")
         return Mask(note="the model is running", busy="learned mask: running")
     if generator.state != "done":
         explain_failure(boards["model"], generator, "The model", "generator")
         return Mask(note="no mask")
-    posterior = generator.result
-    if prior != posterior.prior:
-        posterior = posterior.retilt(prior)
-    express = boards["expression"].start(
+    trained: MaskPosterior = generator.result
+    tilt = None if prior == trained.prior else prior
+    posterior = trained if tilt is None else trained.retilt(tilt)
+    express = newest(
+        boards["expression"],
+        "expression",
         (key, prior, rule),
-        lambda progress: predictor.predict(window, rule, posterior=posterior, progress=progress),
+        lambda progress: predictor.predict(window, rule, tilt, trained, progress),
     )
     applied, _ = predictor.applied(rule)
     elements = find_elements(window, posterior, applied, dataset.lengths, *element_rule)
