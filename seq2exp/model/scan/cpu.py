@@ -1,22 +1,11 @@
-"""The selective scan on a CPU: builds ``cpu_kernel.cpp`` at first use and gives it to autograd.
+"""The selective scan on a CPU: gives ``cpu_kernel.cpp`` to autograd.
 
-The kernel is one C++ source, compiled for this very processor by the C++ compiler that is found
-(``$CXX``, else ``c++``, ``g++``, ``clang++``) and kept in the cache folder under a name made of
-the source's digest, the compiler's version and the processor's features. Where it cannot be built,
-`available` is False, one logged line says why, and the caller takes another implementation.
+`build` compiles the kernel at first use. Where it cannot, `available` is False, one logged line
+says why, and the caller takes another implementation.
 """
 
 import ctypes
-import functools
-import hashlib
-import logging
 import math
-import os
-import platform
-import shlex
-import shutil
-import subprocess
-import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,24 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from seq2exp import files
+from seq2exp.model.scan.build import Library
 
-logger = logging.getLogger(__name__)
-
-SOURCE = Path(__file__).with_name("cpu_kernel.cpp")
 # As in the kernel: states of one channel, steps between stored states.
 STATES, CHUNK = 16, 64
 # The largest scratch array for the gradients of B and C, in bytes: it should stay in the cache.
 PARTS_BYTES = 8 << 20
 _LOG2E = 1.4426950408889634
-
-_FLAGS = ["-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC"]
-# The first that compiles is taken: everything this processor has, or what any of its kind has.
-_TARGETS = [["-march=native"], ["-mcpu=native"], []]
-
-
-class _BuildError(Exception):
-    """Why there is no kernel, in one sentence."""
 
 
 class _Problem(ctypes.Structure):
@@ -62,120 +40,26 @@ class _Gradients(ctypes.Structure):
     ]
 
 
-# ---- Building ------------------------------------------------------------------------------------
-
-
-def _compiler() -> list[str]:
-    """Return the compiler's command, from ``$CXX`` or the usual names."""
-    if chosen := os.environ.get("CXX"):
-        command = shlex.split(chosen)
-        if not command or shutil.which(command[0]) is None:
-            raise _BuildError(f"$CXX names {chosen!r}, which is not on the PATH")
-        return command
-    for name in ("c++", "g++", "clang++"):
-        if shutil.which(name):
-            return [name]
-    raise _BuildError("no C++ compiler (c++, g++ or clang++) is on the PATH")
-
-
-def _run(command: list[str]) -> str:
-    """Return what a command prints; raise _BuildError with its last line where it fails."""
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=300, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise _BuildError(f"{command[0]} could not be run ({error})") from error
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
-        why = next((line for line in said if "error" in line), said[-1])
-        raise _BuildError(f"{command[0]} failed: {why.strip()}")
-    return done.stdout
-
-
-def _processor() -> str:
-    """Return what names this processor's features: what ``-march=native`` stands for here."""
-    lines = [platform.machine(), platform.processor()]
-    try:
-        text = Path("/proc/cpuinfo").read_text(errors="replace")
-    except OSError:
-        pass
-    else:
-        wanted = ("flags", "Features", "model name", "CPU part")
-        lines += sorted({line for line in text.splitlines() if line.startswith(wanted)})
-    return "\n".join(lines)
-
-
-def _build() -> Path:
-    """Return the compiled kernel's path, compiling it if it is not in the cache.
-
-    It is written whole or not at all, so two processes may build it at once.
-    """
-    compiler = _compiler()
-    version = _run([*compiler, "--version"])
-    key = "\n".join([SOURCE.read_text(), version, _processor(), *_FLAGS, str(_TARGETS)])
-    name = hashlib.sha256(key.encode()).hexdigest()[:20]
-    library = files.cache_dir() / "kernels" / f"scan-{name}.so"
-    if library.exists():
-        return library
-    failures = []
-    for target in _TARGETS:
-        try:
-            with files.atomic_path(library) as draft:
-                command = [*compiler, *_FLAGS, *target, "-pthread", str(SOURCE), "-o", str(draft)]
-                _run(command)
-        except _BuildError as error:
-            failures.append(error)
-        else:
-            logger.info("built the CPU scan kernel: %s", shlex.join(command[:-2]))
-            return library
-    raise failures[0]
-
-
 class _Kernel(NamedTuple):
     library: ctypes.CDLL
     lanes: int  # channels in one vector
 
 
-def _load() -> _Kernel:
-    library = ctypes.CDLL(str(_build()))
-    library.seq2exp_scan_forward.argtypes = [ctypes.POINTER(_Problem), ctypes.c_void_p]
+def _bind(library: ctypes.CDLL) -> _Kernel:
+    problem = ctypes.POINTER(_Problem)
+    library.seq2exp_scan_forward.argtypes = [problem, ctypes.c_void_p]
     library.seq2exp_scan_forward.restype = None
-    library.seq2exp_scan_backward.argtypes = [
-        ctypes.POINTER(_Problem),
-        ctypes.POINTER(_Gradients),
-    ]
+    library.seq2exp_scan_backward.argtypes = [problem, ctypes.POINTER(_Gradients)]
     library.seq2exp_scan_backward.restype = None
     return _Kernel(library, library.seq2exp_scan_lanes())
 
 
-_lock = threading.Lock()
-
-
-@functools.cache
-def _cached_kernel() -> _Kernel | str:
-    try:
-        return _load()
-    except (_BuildError, OSError, AttributeError) as error:
-        logger.warning("no CPU scan kernel, another implementation is used: %s", error)
-        return str(error)
-
-
-def _kernel_or_reason() -> _Kernel | str:
-    with _lock:  # so that threads that arrive together build once
-        return _cached_kernel()
-
-
-def _kernel() -> _Kernel:
-    kernel = _kernel_or_reason()
-    if isinstance(kernel, str):
-        raise RuntimeError(f"the CPU scan kernel is not available: {kernel}")
-    return kernel
+LIBRARY = Library(Path(__file__).with_name("cpu_kernel.cpp"), "scan", _bind)
 
 
 def available() -> bool:
     """Return whether the kernel can run here; the first call builds it (about two seconds)."""
-    return not isinstance(_kernel_or_reason(), str)
+    return LIBRARY.reason() is None
 
 
 # ---- Calling -------------------------------------------------------------------------------------
@@ -206,7 +90,7 @@ class _Call:
         x, dt, A, B, C, D = (tensor.detach().contiguous() for tensor in tensors)
         self.shape = x.shape
         batch, length, channels = x.shape
-        self.library, self.lanes = _kernel()
+        self.library, self.lanes = LIBRARY.get()
         self.units = batch * -(-channels // self.lanes)
         if borders is None:
             stored = -(-length // CHUNK) if keep_borders else 1
