@@ -186,7 +186,7 @@ def hover_points(
         left, right = max(int(start), low), min(int(end), high)
         if right <= left:
             continue
-        count = max(1, round((right - left) / step))
+        count = max(1, int(np.ceil((right - left) / step)))
         points = left + (np.arange(count) + 0.5) * (right - left) / count
         x += [round(float(p) + 0.5, 1) for p in points] + [None]
         y += [int(lane) + 0.5] * count + [None]

@@ -116,9 +116,7 @@ def make_scene(model: bool = True, rule: MaskRule | None = None, seed: int = 0) 
             closed=blacklist,
         )
         chosen = selection(posterior, rule)
-        elements = call_elements(
-            posterior.mean, window.interval, chosen, 100, 100, window.promoter
-        )
+        elements = call_elements(posterior.mean, window.interval, chosen, 100, 100, window.promoter)
         mask = posterior.hard(rule.threshold)
 
     def matrix(interval: Interval) -> tuple[np.ndarray, np.ndarray]:

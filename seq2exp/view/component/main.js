@@ -76,6 +76,13 @@ function loadPlotly(url) {
   return window.__s2ePlotly;
 }
 
+/** What a synthetic mouse or wheel event has to share with the real one. */
+function copyOf(event) {
+  const { clientX, clientY, screenX, screenY, button, buttons, deltaY, deltaMode } = event;
+  const same = { clientX, clientY, screenX, screenY, button, buttons, deltaY, deltaMode };
+  return { ...same, bubbles: true, cancelable: true, view: window };
+}
+
 function element(tag, className, attributes = {}) {
   const node = document.createElement(tag);
   if (className) node.className = className;
@@ -338,6 +345,14 @@ class Browser {
       this.show((view[0] + view[1] - MIN_SPAN) / 2, (view[0] + view[1] + MIN_SPAN) / 2);
       return;
     }
+    // A pan that ends within a pixel of the window's edge ends there.
+    const [low, high] = this.window;
+    const px = (view[1] - view[0]) / this.area().width;
+    const shift = view[0] - low < px ? low - view[0] : high - view[1] < px ? high - view[1] : 0;
+    if (shift && view[0] + shift >= low && view[1] + shift <= high) {
+      this.show(view[0] + shift, view[1] + shift);
+      return;
+    }
     this.view = view;
     this.showLocus();
     this.report();
@@ -514,6 +529,12 @@ class Browser {
     const from = this.point(event);
     this.closeMenu();
     if (!this.inside(from)) return;
+    const row = this.rowNear(event);
+    if (row && !event.shiftKey) {
+      event.stopPropagation();
+      row.dispatchEvent(new MouseEvent("mousedown", copyOf(event)));
+      return;
+    }
     if (event.shiftKey) {
       event.stopPropagation();
       event.preventDefault();
@@ -550,22 +571,31 @@ class Browser {
       const clientX = clamp(event.clientX, least, most);
       if (!event.isTrusted || clientX === event.clientX) return;
       event.stopImmediatePropagation();
-      const { clientY, screenX, screenY, buttons } = event;
-      const copy = { clientX, clientY, screenX, screenY, buttons, bubbles: true, view: window };
-      event.target.dispatchEvent(new MouseEvent("mousemove", { ...copy, cancelable: true }));
+      event.target.dispatchEvent(new MouseEvent("mousemove", { ...copyOf(event), clientX }));
     };
   }
 
   /** One notch of a mouse wheel zooms by a third; Plotly's own step is a tenth. */
   wheel(event) {
     if (!this.wheelOn || !event.isTrusted) return;
+    if (!this.inside(this.point(event))) return;
     this.hold(260);
-    if (Math.abs(event.deltaY) < NOTCH_DELTA || !this.inside(this.point(event))) return;
-    const { clientX, clientY, deltaY, deltaMode } = event;
-    const copy = { clientX, clientY, deltaY, deltaMode, bubbles: true, cancelable: true };
-    for (let i = 0; i < 3; i += 1) {
-      event.target.dispatchEvent(new WheelEvent("wheel", { ...copy, view: window }));
+    const row = this.rowNear(event);
+    const times = (row ? 1 : 0) + (Math.abs(event.deltaY) < NOTCH_DELTA ? 0 : 3);
+    for (let i = 0; i < times; i += 1) {
+      (row || event.target).dispatchEvent(new WheelEvent("wheel", copyOf(event)));
     }
+  }
+
+  /** Plotly listens on rows only; of a press or wheel between two, the row that should have it. */
+  rowNear(event) {
+    if (!event.isTrusted || event.target.closest(".drag")) return null;
+    const distance = (row) => {
+      const { top, bottom } = row.getBoundingClientRect();
+      return Math.max(top - event.clientY, event.clientY - bottom);
+    };
+    const rows = [...this.plot.querySelectorAll(".nsewdrag")];
+    return rows.sort((a, b) => distance(a) - distance(b))[0] || null;
   }
 
   /** Hold new figures back for a moment: replacing one under a running wheel zoom would jump. */
