@@ -157,6 +157,8 @@ def page() -> None:
             f"peaks-{stamp}-{hash(parameters)}",
             "No peak in this window." if peaks is not None else "MACS3 is not done yet.",
         )
+        if peaks is not None:
+            st.caption(caller.describe(parameters))
     with tabs[2]:
         selections = selection_table()
     with tabs[3]:

@@ -11,7 +11,7 @@ from seq2exp.errors import InputError
 from seq2exp.export.session import Session, TrackSetting, from_query
 from seq2exp.genome.annotation import Gene
 from seq2exp.genome.locus import Interval
-from seq2exp.inference.predictor import MaskRule
+from seq2exp.inference.predictor import MODES, MaskRule
 from seq2exp.model.beta import BetaPrior
 from seq2exp.model.checkpoint import ModelEntry
 from seq2exp.model.config import ModelConfig
@@ -19,10 +19,9 @@ from seq2exp.tracks.peaks import PeakCaller, PeakParameters
 from seq2exp.view.tracks import ROW_HEIGHTS, ROW_ORDER, ROW_TITLES, ViewSettings
 
 DEFAULTS = Session()
-MODE_NAMES = {"soft": "Soft", "hard": "Hard", "top": "Top %"}
 MODE_HELP = (
-    "**Soft** multiplies every base by its mask mean. **Hard** keeps the bases whose mean reaches "
-    "the threshold and drops the others. **Top %** keeps the given share of the window with the "
+    "**soft** multiplies every base by its mask mean. **hard** keeps the bases whose mean reaches "
+    "the threshold and drops the others. **top** keeps the given share of the window with the "
     "highest means, the rule of the paper's retraining."
 )
 TRACK_TABLE = "track-table"
@@ -111,10 +110,10 @@ def choose_model(entries: dict[str, ModelEntry], box: DeltaGenerator) -> ModelEn
     model = box.selectbox(
         "Model",
         list(entries),
-        format_func=lambda model: entries[model].title,
         key="model",
         bind="query-params",
         on_change=_forget_mask_controls,
+        help="  \n".join(f"**{id}**: {entry.title}" for id, entry in entries.items()),
     )
     return entries[model]
 
@@ -173,10 +172,9 @@ def mask_controls(entry: ModelEntry) -> tuple[BetaPrior, MaskRule]:
         st.button("Back to the trained prior", on_click=_forget_prior, width="stretch")
     mode = st.segmented_control(
         "Rule",
-        list(MODE_NAMES),
+        list(MODES),
         default=DEFAULTS.mode,
         required=True,
-        format_func=MODE_NAMES.__getitem__,
         key="mode",
         bind="query-params",
         help=MODE_HELP,

@@ -44,7 +44,10 @@ class Picture:
 @st.cache_resource(show_spinner=False)
 def _component():
     html, css, js = component.source()
-    return st.components.v2.component("seq2exp_browser", html=html, css=css, js=js)
+    # Plotly puts its styles into the page, where a shadow root would not see them.
+    return st.components.v2.component(
+        "seq2exp_browser", html=html, css=css, js=js, isolate_styles=False
+    )
 
 
 def _plotly_url() -> str:

@@ -39,7 +39,8 @@ def readout(window: Window, scene: Scene, prediction: Prediction | None, seconds
         columns[1],
         "Measured",
         "none" if window.label is None else f"{window.label:.3f}",
-        f"log10({window.label_name} + 1)",
+        # The page says "simulated" in other places; here the unit must fit.
+        f"log10({window.label_name.removesuffix(' (simulated)')} + 1)",
         f"{window.gene.name} in {window.cell}, from the data set's expression table.",
     )
     _number(

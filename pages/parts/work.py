@@ -131,7 +131,9 @@ def called_peaks(
     """Return the peaks if they are known by now (else start calling them), and what to say."""
     try:
         found = caller.cached(parameters)
-        about = caller.describe(parameters)
+        about = f"q ≤ {parameters.q:g}"
+        if caller.knob == "cutoff":
+            about = f"signal ≥ {caller.cutoff(parameters):.3g}"
     except InputError as error:
         st.error(str(error), icon=":material/error:")
         return None, "no peaks"
