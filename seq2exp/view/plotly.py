@@ -106,7 +106,10 @@ def figure(
 
 
 def _has_heading(spec: TrackSpec) -> bool:
-    return spec.kind == "evidence" or (bool(spec.note) and spec.kind != "intervals")
+    """Tell whether a line of text stands above a row; the same with and without its data."""
+    if spec.kind in ("mask", "letters", "evidence"):
+        return True
+    return bool(spec.note) and spec.key != "elements"
 
 
 def _layout(

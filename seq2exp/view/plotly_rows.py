@@ -77,7 +77,7 @@ def shapes(row: Row) -> list[dict[str, Any]]:
     return out
 
 
-def _is_empty(spec: TrackSpec) -> bool:
+def is_empty(spec: TrackSpec) -> bool:
     """Tell whether a row waits for its data or has none."""
     if spec.kind == "intervals":
         return not len(spec.data["start"])
@@ -94,8 +94,6 @@ def labels(row: Row) -> list[dict[str, Any]]:
     under = spec.unit
     if spec.scale == "log1p":
         under = f"{under} (log axis)".strip()
-    if spec.kind == "intervals" and spec.note and len(spec.data["start"]):
-        under = spec.note
     title = spec.title if len(spec.title) <= 18 else spec.title[:17] + "…"
     second = f"<br><span style='font-size:{small}px;color:{ink.muted_text}'>{under}</span>"
     out: list[dict[str, Any]] = [
@@ -113,12 +111,12 @@ def labels(row: Row) -> list[dict[str, Any]]:
         }
     ]
     muted = {"size": small, "color": ink.muted_text}
-    if spec.note and _is_empty(spec):
+    if spec.note and is_empty(spec):
         out.append(
             {**plain, "x": 0.5, "y": middle, "text": f"<i>{spec.note}</i>", "font": muted}
             | {"xanchor": "center", "yanchor": "middle", "bgcolor": ink.paper, "borderpad": 3}
         )
-    elif spec.note and spec.kind != "intervals":
+    elif spec.note:
         out.append(
             {**plain, "x": 1, "y": top, "text": spec.note, "font": muted}
             | {"xanchor": "right", "yanchor": "bottom", "yshift": -1}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from seq2exp.datasets.truth import ROLES
 from seq2exp.genome.annotation import Gene
 from seq2exp.genome.locus import Interval, to_one_based
 from seq2exp.view.scene import Scene, UserTrack
@@ -26,7 +27,10 @@ GENE_LANES, TRANSCRIPT_LANES = 6, 40
 GENE_LANE_HEIGHT = 27.0
 #: Share of the window that one character of a gene's label takes at full width. Packing for the
 #: full width keeps the lanes, and so the height of the row, the same at every zoom.
-LABEL_SHARE = 1 / 120
+LABEL_SHARE = 1 / 90
+
+#: Boxes that turned out not to matter.
+DECOY = "#B3B3B3"
 
 
 def look(key: str, settings: ViewSettings) -> tuple[float, str]:
@@ -205,11 +209,23 @@ def elements(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec:
 
 
 def truth(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec | None:
-    """Show what the simulation planted as causal."""
+    """Show what the simulation planted: causal elements in colour, decoys grey."""
     if scene.truth is None:
         return None
     frame = _inside(scene.truth, area)
     names = [str(n) for n in frame["name"]] if "name" in frame else ["planted"] * len(frame)
+    hover = [_span(a, b) for a, b in zip(frame["start"], frame["end"], strict=True)]
+    colors, note = None, ""
+    if "role" in frame:
+        _, color = look("truth", settings)
+        names = [ROLES.get(str(role), str(role)) for role in frame["role"]]
+        colors = [color if role == "causal" else DECOY for role in frame["role"]]
+        note = "causal for this gene in colour, decoys grey"
+        if "effect" in frame:
+            effects = [
+                f"{100 * float(effect):.0f} % of its expression" for effect in frame["effect"]
+            ]
+            hover = [f"{h} · {e}" for h, e in zip(hover, effects, strict=True)]
     return _intervals(
         "truth",
         settings,
@@ -217,8 +233,9 @@ def truth(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec | N
         frame["end"].to_numpy(),
         names,
         np.zeros(len(frame)),
-        [_span(a, b) for a, b in zip(frame["start"], frame["end"], strict=True)],
-        note="" if len(scene.truth) else "none planted",
+        hover,
+        color=colors,
+        note=note if len(scene.truth) else "none planted",
     )
 
 
@@ -249,8 +266,10 @@ def crispr(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec | 
         [f"{row.gene_symbol} {row.dataset}" for row in _records(frame)],
         frame["effect"].to_numpy(dtype=np.float64),
         hover,
-        color=[color if bool(r) else "#BDBDBD" for r in frame["regulated"]],
-        note="" if tested else f"no element tested for {gene.name}",
+        color=[color if bool(r) else DECOY for r in frame["regulated"]],
+        note=f"tested for {gene.name}: regulating in colour, others grey"
+        if tested
+        else f"no element tested for {gene.name}",
     )
 
 

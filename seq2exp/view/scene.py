@@ -74,7 +74,8 @@ class Scene:
     crispr : pandas.DataFrame or None
         CRISPRi-tested elements, see ``seq2exp.tracks.crispr``.
     truth : pandas.DataFrame or None
-        Planted causal elements of simulated data: chrom, start, end and optionally name.
+        Planted elements of simulated data: chrom, start, end and optionally name, or role and
+        effect (see ``seq2exp.datasets.truth``).
     user_tracks : sequence of UserTrack
     simulated : bool
         Whether the data are simulated; said wherever they are shown.

@@ -27,7 +27,7 @@ PALETTE: dict[str, str] = {
     "triangle": "#CC79A7",
     "peaks": "#56B4E9",
     "elements": "#009E73",
-    "truth": "#4D4D4D",
+    "truth": "#882255",
     "mask": "#D55E00",
     "evidence": "#999999",
     "crispr": "#0072B2",

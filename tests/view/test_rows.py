@@ -179,6 +179,15 @@ def test_only_pairs_tested_for_this_gene_are_shown(scene: Scene) -> None:
     assert data["color"][0] != data["color"][1]
 
 
+def test_planted_roles_tell_causal_elements_from_decoys(scene: Scene) -> None:
+    roles = scene.truth.assign(role=["causal", "ctcf", "causal", "broken_motif"], effect=0.25)
+    data = by_key(replace(scene, truth=roles), scene.interval)["truth"].data
+    causal = [color == data["color"][0] for color in data["color"]]
+    assert causal == [True, False, True, False]
+    assert data["name"][1] == "decoy: open CTCF site"
+    assert "25 % of its expression" in data["hover"][0]
+
+
 def test_pooling_the_triangle_keeps_every_contact(scene: Scene) -> None:
     def fine(interval: Interval) -> tuple[np.ndarray, np.ndarray]:
         starts = np.arange(interval.start // 1000, -(-interval.end // 1000)) * 1000
