@@ -17,27 +17,69 @@ from seq2exp.view.plotly_parts import (
 )
 from seq2exp.view.tracks import TrackSpec
 
+#: More boxes than this on screen are joined where less than a pixel lies between them.
+DENSE = 1_000
+
 
 def intervals(row: Row) -> list[dict[str, Any]]:
-    """Draw boxes in lanes, one path a colour, with a tick at each summit."""
-    data = row.spec.data
-    starts, ends, lanes = data["start"], data["end"], data["lane"]
+    """Draw boxes in lanes, one path a colour, with a tick at each summit.
+
+    Only what the view and half a screen on either side hold is drawn; the lanes, and so the height
+    of the row, are those of the whole window.
+    """
+    items = _on_screen(row)
+    if len(items) > DENSE:
+        items = _joined(items, row.viewport.width / NOMINAL_WIDTH)
     out = []
-    for color in dict.fromkeys(data["color"]):
-        pick = [i for i, c in enumerate(data["color"]) if c == color]
-        boxes = [(starts[i], ends[i], lanes[i] + 0.18, lanes[i] + 0.82) for i in pick]
+    for color in dict.fromkeys(item[3] for item in items):
+        boxes = [(a, b, lane + 0.18, lane + 0.82) for a, b, lane, c, *_ in items if c == color]
         out.append(polygons(plain(boxes), row.ink.on_page(color), row.axis))
     summits = [
-        [(int(s) + 0.5, int(lanes[i]) + 0.18), (int(s) + 0.5, int(lanes[i]) + 0.82)]
-        for i, s in enumerate(data["summit"])
+        [(summit + 0.5, lane + 0.18), (summit + 0.5, lane + 0.82)]
+        for start, end, lane, _, _, summit in items
         # In a box of a few pixels a tick would only darken it.
-        if s >= 0 and ends[i] - starts[i] > row.viewport.width * 8 / NOMINAL_WIDTH
+        if summit >= 0 and end - start > row.viewport.width * 8 / NOMINAL_WIDTH
     ]
     if summits:
         out.append(segments(summits, row.ink.text, row.axis, 1.2))
-    if len(starts):
-        hover = [f"{n} · {h}" if n else h for n, h in zip(data["name"], data["hover"], strict=True)]
-        out.append(hover_points(row, starts, ends, lanes, hover))
+    if items:
+        starts, ends, lanes, _, text, _ = zip(*items, strict=True)
+        out.append(hover_points(row, starts, ends, lanes, text))
+    return out
+
+
+#: Start, end, lane, colour, hover text, summit (-1 none).
+Box = tuple[int, int, int, str, str, int]
+
+
+def _on_screen(row: Row) -> list[Box]:
+    data = row.spec.data
+    half = row.viewport.width // 2
+    seen = (data["start"] < row.viewport.end + half) & (data["end"] > row.viewport.start - half)
+    out = []
+    for i in np.flatnonzero(seen):
+        name, hover = data["name"][i], data["hover"][i]
+        start, end, lane = (int(data[key][i]) for key in ("start", "end", "lane"))
+        text = f"{name} · {hover}" if name else hover
+        out.append((start, end, lane, data["color"][i], text, int(data["summit"][i])))
+    return out
+
+
+def _joined(items: list[Box], gap: float) -> list[Box]:
+    """Join boxes of a lane and colour that one cannot tell apart on screen."""
+    out: list[Box] = []
+    counts: list[int] = []
+    last: dict[tuple[int, str], int] = {}
+    for start, end, lane, color, text, summit in sorted(items):
+        at = last.get((lane, color))
+        if at is not None and start - out[at][1] < gap:
+            counts[at] += 1
+            joined = f"{counts[at]:,} intervals too close to tell apart"
+            out[at] = (out[at][0], max(end, out[at][1]), lane, color, joined, -1)
+        else:
+            last[lane, color] = len(out)
+            out.append((start, end, lane, color, text, summit))
+            counts.append(1)
     return out
 
 

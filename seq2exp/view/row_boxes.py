@@ -155,12 +155,12 @@ def _span(start: int, end: int) -> str:
     return f"{to_one_based(start):,}-{end:,} ({end - start:,} bp)"
 
 
-def peaks(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec:
+def peaks(scene: Scene, settings: ViewSettings) -> TrackSpec:
     """Show the called or imported peaks with their summits."""
     if scene.peaks is None:
         note = scene.peaks_note or "calling peaks…"
         return _intervals("peaks", settings, [], [], [], [], [], note=note)
-    frame = _inside(scene.peaks, area)
+    frame = _inside(scene.peaks, scene.interval)
     hover = []
     for row in _records(frame):
         parts = [_span(row.start, row.end), f"signal {row.signal_value:.3g}"]
@@ -176,13 +176,13 @@ def peaks(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec:
         frame["signal_value"].to_numpy(),
         hover,
         summit=frame["summit"].to_numpy(),
-        note=scene.peaks_note or ("" if len(scene.peaks) else "no peaks"),
+        note=scene.peaks_note or ("" if len(frame) else "no peaks"),
     )
 
 
-def elements(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec:
+def elements(scene: Scene, settings: ViewSettings) -> TrackSpec:
     """Show the learned elements; a promoter that was asked for is paler than what was learned."""
-    found = [e for e in scene.elements if e.interval.overlaps(area)]
+    found = list(scene.elements)
     _, color = look("elements", settings)
     pale = "#8FD1BB"
     note = ""
@@ -208,11 +208,11 @@ def elements(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec:
     )
 
 
-def truth(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec | None:
+def truth(scene: Scene, settings: ViewSettings) -> TrackSpec | None:
     """Show what the simulation planted: causal elements in colour, decoys grey."""
     if scene.truth is None:
         return None
-    frame = _inside(scene.truth, area)
+    frame = _inside(scene.truth, scene.interval)
     names = [str(n) for n in frame["name"]] if "name" in frame else ["planted"] * len(frame)
     hover = [_span(a, b) for a, b in zip(frame["start"], frame["end"], strict=True)]
     colors, note = None, ""
@@ -239,11 +239,11 @@ def truth(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec | N
     )
 
 
-def crispr(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec | None:
+def crispr(scene: Scene, settings: ViewSettings) -> TrackSpec | None:
     """Show the pairs tested for this gene; significant loss of expression is filled in colour."""
     if scene.crispr is None:
         return None
-    frame = _inside(scene.crispr, area)
+    frame = _inside(scene.crispr, scene.interval)
     gene = scene.gene
     mine = frame["gene_symbol"].astype(str).str.upper() == gene.name.upper()
     if "gene_id" in frame:
@@ -257,7 +257,6 @@ def crispr(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec | 
         regulates = "regulates" if bool(row.regulated) else "no effect found on"
         span = _span(row.start, row.end)
         hover.append(f"{span} · {regulates} {row.gene_symbol} · {effect}{p}")
-    tested = int((scene.crispr["gene_symbol"].astype(str).str.upper() == gene.name.upper()).sum())
     return _intervals(
         "crispr",
         settings,
@@ -268,16 +267,16 @@ def crispr(scene: Scene, area: Interval, settings: ViewSettings) -> TrackSpec | 
         hover,
         color=[color if bool(r) else DECOY for r in frame["regulated"]],
         note=f"tested for {gene.name}: regulating in colour, others grey"
-        if tested
-        else f"no element tested for {gene.name}",
+        if len(frame)
+        else f"no element in this window was tested for {gene.name}",
     )
 
 
-def user(key: str, track: UserTrack, area: Interval, settings: ViewSettings) -> TrackSpec:
+def user(key: str, track: UserTrack, window: Interval, settings: ViewSettings) -> TrackSpec:
     """Show intervals the user added."""
     if track.intervals is None:
         raise ValueError(f"user track {track.name!r} has neither values nor intervals")
-    frame = _inside(track.intervals, area)
+    frame = _inside(track.intervals, window)
     color = settings.of(key).color or track.color
     count = len(frame)
     return _intervals(

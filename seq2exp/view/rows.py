@@ -47,7 +47,8 @@ def build_tracks(scene: Scene, viewport: Interval, settings: ViewSettings) -> li
     Returns
     -------
     list of TrackSpec
-        Bins cover the view and half a screen on either side, on absolute edges.
+        Bins cover the view and half a screen on either side, on absolute edges; boxes are those of
+        the whole window.
     """
     area = padded(viewport, scene.interval)
     bin_bp = bin_size(area.width)
@@ -59,12 +60,12 @@ def build_tracks(scene: Scene, viewport: Interval, settings: ViewSettings) -> li
         "h3k27ac": partial(signal, "h3k27ac", SIGNALS.index("H3K27ac"), "signal"),
         "contact": partial(signal, "contact", SIGNALS.index("Hi-C"), "log10(1 + contact)"),
         "triangle": partial(_triangle, scene, viewport, settings),
-        "peaks": partial(row_boxes.peaks, scene, area, settings),
-        "elements": partial(row_boxes.elements, scene, area, settings),
-        "truth": partial(row_boxes.truth, scene, area, settings),
+        "peaks": partial(row_boxes.peaks, scene, settings),
+        "elements": partial(row_boxes.elements, scene, settings),
+        "truth": partial(row_boxes.truth, scene, settings),
         "mask": partial(_mask, scene, viewport, area, bin_bp, settings),
         "evidence": partial(_evidence, scene, area, settings),
-        "crispr": partial(row_boxes.crispr, scene, area, settings),
+        "crispr": partial(row_boxes.crispr, scene, settings),
     }
     for index, track in enumerate(scene.user_tracks):
         builders[f"user:{index}"] = partial(
@@ -271,7 +272,7 @@ def _user(
             data=_binned(track.values, scene, area, bin_bp),
             scale=settings.of(key).scale or "linear",
         )
-    return row_boxes.user(key, track, area, settings)
+    return row_boxes.user(key, track, scene.interval, settings)
 
 
 def _top(values: NDArray[Any], ymax: str | float | None) -> float:

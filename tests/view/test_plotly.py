@@ -3,6 +3,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import pytest
 from scenes import PEAKS, TSS, make_scene
@@ -11,7 +12,7 @@ from seq2exp.genome.locus import Interval
 from seq2exp.view.plotly import figure
 from seq2exp.view.plotly_parts import Ink, number, rounded
 from seq2exp.view.rows import build_tracks
-from seq2exp.view.scene import Scene
+from seq2exp.view.scene import Scene, UserTrack
 from seq2exp.view.tracks import ROW_ORDER, ViewSettings
 
 EVERYTHING = ViewSettings().with_track("triangle", visible=True)
@@ -110,6 +111,18 @@ def test_a_cursor_anywhere_in_a_peak_finds_it(scene: Scene) -> None:
     spread = np.diff(np.concatenate(([row["start"]], np.sort(inside), [row["end"]])))
     assert spread.max() <= 4_000 / 100 + 1
     assert f"{row['start'] + 1:,}-{row['end']:,}" in points["text"][0] + "".join(points["text"])
+
+
+def test_thousands_of_intervals_stay_light_and_in_place(scene: Scene) -> None:
+    start = scene.interval.start + np.arange(0, 200_000, 20)
+    frame = pd.DataFrame({"chrom": "chr22", "start": start, "end": start + 10})
+    dense = replace(scene, user_tracks=[UserTrack("dense", intervals=frame)])
+    light = traces(draw(dense, scene.interval), "user:0")
+    assert len(json.dumps(light)) < 50_000
+    x = [value for value in light[0]["x"] if value is not None]
+    assert (min(x) - 0.5, max(x) - 0.5) == (start[0], start[-1] + 10)
+    near = traces(draw(dense, view_of(2_000)), "user:0")
+    assert sum(value is None for value in near[0]["x"]) == pytest.approx(4_000 / 20, abs=2)
 
 
 def test_log_scale_draws_the_logarithm_and_tells_the_value(scene: Scene) -> None:
