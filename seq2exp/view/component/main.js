@@ -318,6 +318,8 @@ class Browser {
       if (label.bgcolor === layout.meta.paper) label.bgcolor = paper;
     }
     layout.hoverlabel.bgcolor = paper;
+    // Plotly outlines the cursor's line in this colour; transparent would mean white.
+    layout.paper_bgcolor = layout.plot_bgcolor = paper;
   }
 
   axisRange([start, end]) {
