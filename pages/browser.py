@@ -4,6 +4,8 @@ Everything above the figure is drawn at once. The model and the peak caller run 
 page; their rows fill in when they are done, and moving a slider runs the predictor alone.
 """
 
+from contextlib import suppress
+
 import pandas as pd
 import streamlit as st
 
@@ -32,18 +34,20 @@ def place_camera(dataset: Dataset, place: controls.Place, window: Window) -> Non
     if not first and st.session_state[SHOWN] == text:
         return
     st.session_state[SHOWN] = text
+    problems = st.session_state[controls.PROBLEMS]
     region = place.locus
-    if first and "region" in st.query_params:
-        try:
+    if not first:
+        problems.clear()
+    elif "region" in st.query_params:
+        # What is no locus was explained with the link.
+        with suppress(InputError):
             region = parse_locus(st.query_params["region"], dataset.lengths)
-        except InputError as error:
-            st.warning(str(error), icon=":material/link_off:")
     look_at(region)
     if region is not None and region.intersection(window.interval) is None:
-        st.warning(
+        problems.append(
             f"{region} lies outside the 200 kb window of {window.gene.name} "
-            f"({window.interval}); the whole window is shown.",
-            icon=":material/location_off:",
+            f"({window.interval.clip(dataset.lengths[window.interval.chrom])}); "
+            "the whole window is shown."
         )
         look_at(None)
 
@@ -69,15 +73,12 @@ def say(window: Window, dataset: Dataset, entry: ModelEntry | None, place: contr
 def page() -> None:
     """Lay out the page."""
     dataset = open_data()
-    controls.explain_link(dataset)
+    entries = resources.models()
+    controls.explain_link(dataset, entries)
     left, middle, right = st.columns([4, 2, 3])
     place = controls.search(dataset, left)
     cell = controls.choose_cell(dataset, middle)
-    entry = controls.choose_model(resources.models(), right)
-    if "link-problem" in st.session_state:
-        st.warning(st.session_state.pop("link-problem"), icon=":material/link_off:")
-    if place is None:
-        st.stop()
+    entry = controls.choose_model(entries, right)
     with st.sidebar:
         badge = " :orange-badge[simulated]" if dataset.simulated else ""
         st.markdown(f"**{dataset.name}**{badge}  \n{dataset.assembly}")
@@ -90,12 +91,16 @@ def page() -> None:
         user_tracks = user_track_control(dataset)
         settings = controls.track_controls([track.name for track in user_tracks])
         restore_control(dataset)
+    # The controls stand beside a wrong name, too: those that are not drawn forget what was set.
+    if place is None:
+        st.stop()
     try:
         window = resources.window(dataset.digest, place.gene.id, cell, dataset)
     except InputError as error:
         st.error(str(error), icon=":material/error:")
         st.stop()
     place_camera(dataset, place, window)
+    controls.explain_problems()
     say(window, dataset, entry, place)
     numbers = st.container()
     # The bars of running jobs stand in one place of constant height, so nothing below jumps.
@@ -108,6 +113,7 @@ def page() -> None:
         window=window,
         genes=dataset.annotation.overlapping(window.interval),
         peaks=peaks,
+        peaks_title="Imported peaks" if caller.kind == "imported" else "",
         peaks_note=peaks_note,
         posterior=mask.posterior,
         mask=mask.values,

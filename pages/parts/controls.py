@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from seq2exp.datasets.catalog import Dataset
+from seq2exp.datasets.schema import nearest
 from seq2exp.errors import InputError
 from seq2exp.export.session import Session, TrackSetting, from_query
 from seq2exp.genome.annotation import Gene
@@ -25,6 +26,8 @@ MODE_HELP = (
     "highest means, the rule of the paper's retraining."
 )
 TRACK_TABLE = "track-table"
+#: What of the link or the place asked for cannot be used.
+PROBLEMS = "link-problems"
 #: What an opened session says about the tracks; it stands in the table until edited.
 TRACKS_OF_SESSION = "tracks-of-session"
 
@@ -37,16 +40,26 @@ class Place:
     locus: Interval | None
 
 
-def explain_link(dataset: Dataset) -> None:
-    """Say once what of a deep link cannot be used; the widgets then take their defaults."""
-    if "link-checked" in st.session_state:
+def explain_link(dataset: Dataset, entries: dict[str, ModelEntry]) -> None:
+    """Keep what of a deep link cannot be used, to be shown; its widgets take their defaults."""
+    if PROBLEMS in st.session_state:
         return
-    st.session_state["link-checked"] = True
-    parameters = {key: st.query_params[key] for key in st.query_params}
-    try:
-        from_query(parameters, lengths=dataset.lengths)
-    except InputError as error:
-        st.session_state["link-problem"] = str(error)
+    problems = st.session_state[PROBLEMS] = []
+    for key in st.query_params:
+        value = st.query_params[key]
+        try:
+            from_query({key: value}, lengths=dataset.lengths)
+            for name, known in (("cell", dataset.cells), ("model", entries)):
+                if key == name and value and known and value not in known:
+                    raise InputError(f"the link's '{key}' is '{value}'; {nearest(value, known)}")
+        except InputError as error:
+            problems.append(str(error)[:1].upper() + str(error)[1:])
+
+
+def explain_problems() -> None:
+    """Show what could not be used of the link or the place, until another place is opened."""
+    for problem in st.session_state[PROBLEMS]:
+        st.warning(problem, icon=":material/link_off:")
 
 
 def search(dataset: Dataset, box: DeltaGenerator) -> Place | None:

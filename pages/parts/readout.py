@@ -52,10 +52,10 @@ def readout(window: Window, scene: Scene, prediction: Prediction | None, seconds
     )
     _number(
         columns[3],
-        "MACS3 ratio",
+        "Peak ratio",
         None if peaks is None else f"{100 * peaks:.2f} %",
         "of the window",
-        "The share of the window's 200,000 bp that lie inside MACS3 peaks.",
+        "The share of the window's 200,000 bp that lie inside peaks.",
     )
     _number(
         columns[4],
@@ -84,4 +84,4 @@ def _number(box: DeltaGenerator, name: str, value: str | None, unit: str, meanin
 def agreement(elements: pd.DataFrame, peaks: pd.DataFrame, interval: Interval) -> None:
     """Say in words how elements and peaks overlap within the window."""
     found = overlap(elements, peaks, interval)
-    st.caption(" · ".join(found.sentences("learned elements", "MACS3 peaks")) + ".")
+    st.caption(" · ".join(found.sentences("learned elements", "peaks")) + ".")

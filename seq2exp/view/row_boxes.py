@@ -159,7 +159,9 @@ def peaks(scene: Scene, settings: ViewSettings) -> TrackSpec:
     """Show the called or imported peaks with their summits."""
     if scene.peaks is None:
         note = scene.peaks_note or "calling peaks…"
-        return _intervals("peaks", settings, [], [], [], [], [], note=note)
+        return _intervals(
+            "peaks", settings, [], [], [], [], [], note=note, title=scene.peaks_title
+        )
     frame = _inside(scene.peaks, scene.interval)
     hover = []
     for row in _records(frame):
@@ -177,6 +179,7 @@ def peaks(scene: Scene, settings: ViewSettings) -> TrackSpec:
         hover,
         summit=frame["summit"].to_numpy(),
         note=scene.peaks_note or ("" if len(frame) else "no peaks"),
+        title=scene.peaks_title,
     )
 
 

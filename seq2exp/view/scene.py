@@ -58,6 +58,8 @@ class Scene:
         Genes that touch the window.
     peaks : pandas.DataFrame or None
         MACS3 peaks (narrowPeak columns, ``summit`` absolute); None while they are being called.
+    peaks_title : str
+        What the row is called; empty: "MACS3 peaks".
     peaks_note : str
         Parameters of the call, or what is going on.
     posterior : MaskPosterior or None
@@ -86,6 +88,7 @@ class Scene:
     window: Window
     genes: Sequence[Gene] = ()
     peaks: pd.DataFrame | None = None
+    peaks_title: str = ""
     peaks_note: str = ""
     posterior: MaskPosterior | None = None
     mask: NDArray[np.float32] | None = None
