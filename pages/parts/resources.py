@@ -4,6 +4,7 @@ import argparse
 import sys
 from functools import lru_cache
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
 import streamlit as st
@@ -11,6 +12,7 @@ import streamlit as st
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.datasets.simulate import demo_dataset
 from seq2exp.datasets.truth import PlantedTruth
+from seq2exp.errors import InputError
 from seq2exp.files import digest
 from seq2exp.genome.window import Window
 from seq2exp.inference.jobs import Job, JobBoard
@@ -24,11 +26,27 @@ DEMO = "demo"
 
 @lru_cache
 def arguments() -> argparse.Namespace:
-    """Return what stands after ``--`` on the command line: ``--dataset FILE --root DIR``."""
-    parser = argparse.ArgumentParser(prog="streamlit run app.py --", exit_on_error=False)
-    parser.add_argument("--dataset", default=DEMO, help="a dataset.yaml (default: the demo data)")
-    parser.add_argument("--root", default="", help="the folder its paths start from")
-    return parser.parse_known_args(sys.argv[1:])[0]
+    """Return what stands after ``--`` on the command line: ``--dataset FILE --root DIR``.
+
+    Raises
+    ------
+    InputError
+        For anything else there.
+    """
+    parser = _Parser(prog="streamlit run app.py --", add_help=False, allow_abbrev=False)
+    parser.add_argument("--dataset", default=DEMO)
+    parser.add_argument("--root", default="")
+    return parser.parse_args(sys.argv[1:])
+
+
+class _Parser(argparse.ArgumentParser):
+    """Leaves it to the page to say what is wrong; the parser's own way is to end the server."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(
+            f"The command line has a mistake ({message}); "
+            f"write: {self.prog} --dataset FILE --root FOLDER"
+        )
 
 
 @st.cache_resource(show_spinner=False)

@@ -1,7 +1,7 @@
 """What the page needs computed: started as jobs, and shown as far as it is known by now."""
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -26,7 +26,11 @@ from seq2exp.tracks.peaks import PeakCaller, PeakParameters
 
 def open_data() -> Dataset:
     """Return the data set asked for; show the making of the demo data where that comes first."""
-    asked = resources.arguments()
+    try:
+        asked = resources.arguments()
+    except InputError as error:
+        st.error(str(error), icon=":material/terminal:")
+        st.stop()
     path = asked.dataset
     if path == resources.DEMO:
         job = resources.demo_job()
@@ -105,13 +109,15 @@ def learned_mask(
     trained: MaskPosterior = generator.result
     tilt = None if prior == trained.prior else prior
     posterior = trained if tilt is None else trained.retilt(tilt)
+    applied, _ = predictor.applied(rule)
+    # A soft mask is the same at every threshold; only the elements change.
+    reading = replace(rule, threshold=MaskRule.threshold) if applied.mode == "soft" else rule
     express = newest(
         boards["expression"],
         "expression",
-        (key, prior, rule),
-        lambda progress: predictor.predict(window, rule, tilt, trained, progress),
+        (key, prior, reading),
+        lambda progress: predictor.predict(window, reading, tilt, trained, progress),
     )
-    applied, _ = predictor.applied(rule)
     elements = find_elements(window, posterior, applied, dataset.lengths, *element_rule)
     found = Mask(posterior, applied, applied.mask(posterior), tuple(elements))
     if not express.over:
