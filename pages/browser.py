@@ -90,7 +90,7 @@ def page() -> None:
         parameters = controls.peak_controls(caller)
         user_tracks = user_track_control(dataset)
         settings = controls.track_controls([track.name for track in user_tracks])
-        restore_control(dataset)
+        restore_control(dataset, entries)
     # The controls stand beside a wrong name, too: those that are not drawn forget what was set.
     if place is None:
         st.stop()

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.datasets.schema import nearest
 from seq2exp.errors import InputError
-from seq2exp.export.session import Session, TrackSetting, from_query
+from seq2exp.export.session import QUERY, Session, TrackSetting, from_query
 from seq2exp.genome.annotation import Gene
 from seq2exp.genome.locus import Interval
 from seq2exp.inference.predictor import MODES, MaskRule
@@ -26,6 +26,16 @@ MODE_HELP = (
     "highest means, the rule of the paper's retraining."
 )
 TRACK_TABLE = "track-table"
+#: Lowest and highest value of each number, by its name in links.
+LIMITS = {
+    "prior": (0.01, 0.5),
+    "strength": (0.05, 10_000.0),
+    "threshold": (0.005, 1.0),
+    "fraction": (0.01, 0.5),
+    "length": (1, 5000),
+    "gap": (0, 5000),
+    "q": (1e-10, 1.0),
+}
 #: What of the link or the place asked for cannot be used.
 PROBLEMS = "link-problems"
 #: What an opened session says about the tracks; it stands in the table until edited.
@@ -48,12 +58,32 @@ def explain_link(dataset: Dataset, entries: dict[str, ModelEntry]) -> None:
     for key in st.query_params:
         value = st.query_params[key]
         try:
-            from_query({key: value}, lengths=dataset.lengths)
-            for name, known in (("cell", dataset.cells), ("model", entries)):
-                if key == name and value and known and value not in known:
-                    raise InputError(f"the link's '{key}' is '{value}'; {nearest(value, known)}")
+            asked = from_query({key: value}, lengths=dataset.lengths)
+            check_choices(asked, "the link", dataset, entries)
         except InputError as error:
             problems.append(str(error)[:1].upper() + str(error)[1:])
+
+
+def check_choices(
+    asked: Session, source: str, dataset: Dataset, entries: dict[str, ModelEntry]
+) -> None:
+    """Refuse what the widgets do not offer.
+
+    Raises
+    ------
+    InputError
+        Naming `source`, the parameter and what it may be.
+    """
+    for key, known in (("cell", dataset.cells), ("model", entries)):
+        value = getattr(asked, QUERY[key])
+        if value and known and value not in known:
+            raise InputError(f"{source}'s '{key}' is '{value}'; {nearest(value, known)}")
+    for key, (low, high) in LIMITS.items():
+        value = getattr(asked, QUERY[key])
+        if value is not None and not low <= value <= high:
+            raise InputError(
+                f"{source}'s '{key}' is {value:g}; give a number from {low} to {high}."
+            )
 
 
 def explain_problems() -> None:
@@ -158,8 +188,7 @@ def mask_controls(entry: ModelEntry) -> tuple[BetaPrior, MaskRule]:
     st.subheader("Mask", help="Which bases count, as the model sees it.")
     mean = st.slider(
         "Prior mean (expected share of open bases)",
-        0.01,
-        0.5,
+        *LIMITS["prior"],
         round(trained.mean, 3),
         0.005,
         format="%.3f",
@@ -170,8 +199,7 @@ def mask_controls(entry: ModelEntry) -> tuple[BetaPrior, MaskRule]:
     )
     strength = st.number_input(
         "Prior strength (pseudo-observations per base)",
-        0.05,
-        10_000.0,
+        *LIMITS["strength"],
         round(trained.strength, 4),
         format="%g",
         key="strength",
@@ -179,7 +207,8 @@ def mask_controls(entry: ModelEntry) -> tuple[BetaPrior, MaskRule]:
         help="How hard the prior is to move: the sum of its two Beta parameters. This model was "
         f"trained at {trained.strength:.3g}.",
     )
-    is_trained = mean == round(trained.mean, 3) and strength == round(trained.strength, 4)
+    shown = (round(trained.mean, 3), round(trained.strength, 4))
+    is_trained = (round(mean, 3), round(strength, 4)) == shown
     prior = trained if is_trained else BetaPrior.from_mean(mean, strength)
     if not is_trained:
         st.button("Back to the trained prior", on_click=_forget_prior, width="stretch")
@@ -196,8 +225,7 @@ def mask_controls(entry: ModelEntry) -> tuple[BetaPrior, MaskRule]:
     if mode == "top":
         fraction = st.slider(
             "Bases kept (share of the window)",
-            0.01,
-            0.5,
+            *LIMITS["fraction"],
             DEFAULTS.fraction,
             0.005,
             format="percent",
@@ -207,8 +235,7 @@ def mask_controls(entry: ModelEntry) -> tuple[BetaPrior, MaskRule]:
         return prior, MaskRule("top", fraction=fraction)
     threshold = st.slider(
         "Threshold on the mask mean",
-        0.005,
-        1.0,
+        *LIMITS["threshold"],
         default_threshold(entry),
         0.005,
         format="%.3f",
@@ -234,10 +261,14 @@ def element_controls() -> tuple[int, int]:
     """Ask for the shortest element and the widest gap within one, in bp."""
     left, right = st.columns(2)
     length = left.number_input(
-        "Shortest element (bp)", 1, 5000, DEFAULTS.min_length, key="length", bind="query-params"
+        "Shortest element (bp)",
+        *LIMITS["length"],
+        DEFAULTS.min_length,
+        key="length",
+        bind="query-params",
     )
     gap = right.number_input(
-        "Merge gaps up to (bp)", 0, 5000, DEFAULTS.merge_gap, key="gap", bind="query-params"
+        "Merge gaps up to (bp)", *LIMITS["gap"], DEFAULTS.merge_gap, key="gap", bind="query-params"
     )
     return int(length), int(gap)
 
@@ -248,8 +279,7 @@ def peak_controls(caller: PeakCaller) -> PeakParameters:
     if caller.knob == "q":
         q = st.number_input(
             "q-value",
-            1e-10,
-            1.0,
+            *LIMITS["q"],
             DEFAULTS.q,
             0.01,
             format="%g",

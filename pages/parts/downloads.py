@@ -1,6 +1,6 @@
 """Taking results away; every file is made when its button is pressed, not before."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pandas as pd
 import streamlit as st
@@ -9,7 +9,7 @@ from pages.parts.genome import Picture, camera
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.export.bed import write_bed6, write_bed9, write_narrowpeak
 from seq2exp.export.bigwig import bedgraph, bigwig
-from seq2exp.export.session import Selection
+from seq2exp.export.session import Selection, Session
 from seq2exp.view.html import interactive_html
 from seq2exp.view.matplotlib import draw
 from seq2exp.view.plotly import figure
@@ -22,7 +22,7 @@ def downloads(
     elements: pd.DataFrame,
     peaks: pd.DataFrame | None,
     selections: list[Selection],
-    session_json: str,
+    session: Session,
     footer: str,
 ) -> None:
     """Offer the figure, the features, the mask and the session.
@@ -35,8 +35,8 @@ def downloads(
         The rows to export: the picked ones, or all.
     selections
         The BED selection.
-    session_json
-        The session that restores the view.
+    session
+        What restores the view; its region is what is on screen when the file is made.
     footer
         What the figure says below its rows: data set, model, prior, rule.
     """
@@ -134,7 +134,12 @@ def downloads(
             ),
             not selections,
         )
-        _button("Session (JSON)", f"{stem}.session.json", "application/json", lambda: session_json)
+        _button(
+            "Session (JSON)",
+            f"{stem}.session.json",
+            "application/json",
+            lambda: replace(session, region=looking.region).to_json(),
+        )
 
 
 def _button(label: str, name: str, mime: str, make, disabled: bool = False) -> None:

@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from pages.parts.controls import TRACK_TABLE, TRACKS_OF_SESSION, Place
+from pages.parts.controls import TRACK_TABLE, TRACKS_OF_SESSION, Place, check_choices
 from pages.parts.genome import SHOWN, camera, look_at
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.errors import InputError
 from seq2exp.export.session import QUERY, Session, TrackSetting, parse_session
 from seq2exp.inference.predictor import MaskRule
 from seq2exp.model.beta import BetaPrior
+from seq2exp.model.checkpoint import ModelEntry
 from seq2exp.tracks.peaks import PeakParameters
 from seq2exp.view.tracks import ViewSettings
 
@@ -58,21 +59,21 @@ def session_of(
     )
 
 
-def restore_control(dataset: Dataset) -> None:
+def restore_control(dataset: Dataset, entries: dict[str, ModelEntry]) -> None:
     """Offer to open a session file; what it says takes the place of all controls."""
     st.file_uploader(
         "Open a session (JSON)",
         type="json",
         key=UPLOAD,
         on_change=_restore,
-        args=(dataset,),
+        args=(dataset, entries),
     )
     problem = st.session_state.pop("session-problem", None)
     if problem:
         st.error(problem, icon=":material/error:")
 
 
-def _restore(dataset: Dataset) -> None:
+def _restore(dataset: Dataset, entries: dict[str, ModelEntry]) -> None:
     upload = st.session_state.get(UPLOAD)
     if upload is None:
         return
@@ -84,6 +85,8 @@ def _restore(dataset: Dataset) -> None:
                 f"{upload.name} was saved on the data set “{session.dataset}”, which differs from "
                 f"“{dataset.name}” opened here; open that data set first."
             )
+        check_choices(session, upload.name, dataset, entries)
+        dataset.locate(session.gene or dataset.default_gene)
         apply_session(session)
     except InputError as error:
         st.session_state["session-problem"] = str(error)
