@@ -22,7 +22,6 @@ from seq2exp.errors import InputError
 from seq2exp.genome.window import Window
 from seq2exp.model.beta import BetaPrior, MaskPosterior
 from seq2exp.model.checkpoint import load_model
-from seq2exp.model.scan import resolve
 
 Mode = Literal["soft", "hard", "top"]
 MODES = ("soft", "hard", "top")
@@ -92,7 +91,7 @@ class Prediction:
     seconds
         Time the network ran; what was handed in finished costs nothing.
     device, implementation
-        Where it ran, and by which selective scan.
+        Where it ran, and by what: a selective scan's name, or "cpu-fused".
     model_id
         Of the model's card.
     notes
@@ -130,7 +129,7 @@ class Predictor:
     model, card, model_id
         The network, its card, and the card's id.
     device, implementation
-        Where it runs, and by which selective scan.
+        Where it runs, and by what: a selective scan's name, or "cpu-fused".
 
     Raises
     ------
@@ -144,7 +143,7 @@ class Predictor:
         self.model = model.to(self._device).eval().requires_grad_(False)
         self.config = self.model.config
         self.model_id = str(self.card.get("id") or Path(model_path).stem)
-        self.implementation = resolve("auto", self._device)
+        self.implementation = self.model.generator.implementation(self._device)
         self._lock = threading.Lock()
 
     @property

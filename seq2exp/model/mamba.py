@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from seq2exp.model.scan import selective_scan
+from seq2exp.model.scan import fused, resolve, resolve_layer, selective_scan
 
 # Above this many bytes kept for the gradient, layers keep their inputs alone and run again.
 _RECOMPUTE_BYTES = 1.5e9
@@ -48,6 +48,19 @@ class Mamba(nn.Module):
         dt, b, c = self.x_proj(x).split(self.split, -1)  # [B, L, rank], [B, L, n], [B, L, n]
         dt = functional.softplus(self.dt_proj(dt))  # [B, L, e]
         return selective_scan(x, dt, -torch.exp(self.A_log.float()), b, c, self.D, reverse=reverse)
+
+    def weights(self) -> fused.Direction:
+        """Return the weights for the fused layer."""
+        assert self.conv1d.bias is not None
+        return fused.Direction(
+            self.conv1d.weight,
+            self.conv1d.bias,
+            self.x_proj.weight,
+            self.dt_proj.weight,
+            self.dt_proj.bias,
+            -torch.exp(self.A_log.float()),
+            self.D,
+        )
 
     def _convolve(self, x: Tensor, reverse: bool) -> Tensor:
         """Depthwise convolution over the positions up to t (in `reverse`: from t on)."""
@@ -106,11 +119,36 @@ class Layer(nn.Module):
         self.mixer = BiMamba(width, state, conv, expand, init_depth)
 
     def forward(
-        self, x: Tensor, residual: Tensor | None, valid: Tensor | None
+        self,
+        x: Tensor,
+        residual: Tensor | None = None,
+        lengths: Tensor | None = None,
+        scratch: fused.Scratch | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return this layer's output and the residual it was added to, [B, L, d] each."""
+        """Return this layer's output and the residual it was added to, [B, L, d] each.
+
+        Positions from `lengths` [B] on reach no other position. With `scratch` the layer runs as
+        one kernel, which knows no gradient.
+        """
+        if scratch is not None:
+            return fused.bidirectional_layer(x, residual, self._weights(), lengths, scratch)
+        valid = None
+        if lengths is not None:
+            at = torch.arange(x.shape[1], device=x.device)
+            valid = (at < lengths[:, None]).unsqueeze(-1).to(x.dtype)  # [B, L, 1]
         residual = x if residual is None else x + residual
         return self.mixer(self.norm(residual), valid), residual
+
+    def _weights(self) -> fused.Weights:
+        mixer = self.mixer
+        return fused.Weights(
+            self.norm.weight,
+            mixer.in_proj.weight,
+            mixer.out_proj.weight,
+            mixer.mamba_fwd.weights(),
+            mixer.mamba_rev.weights(),
+            self.norm.eps or 0.0,
+        )
 
 
 class Backbone(nn.Module):
@@ -118,6 +156,9 @@ class Backbone(nn.Module):
 
     Training on long inputs keeps each layer's input alone and runs the layer again for its
     gradient; `recompute` True or False says so for every length.
+
+    Without gradient, float32 layers in main memory run as one kernel each where `implementation`
+    says so; `fused` False keeps to the torch modules.
     """
 
     def __init__(
@@ -130,6 +171,8 @@ class Backbone(nn.Module):
         self.norm_f = RMSNorm(width)
         self.expand = expand
         self.recompute: bool | None = None
+        self.fused = True
+        self._kind = state, conv
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return the hidden states [B, L, d].
@@ -141,20 +184,33 @@ class Backbone(nn.Module):
             How many positions of each sample count; those after them influence no other. None: all
             count, padding too.
         """
-        valid = None
-        if lengths is not None:
-            at = torch.arange(x.shape[1], device=x.device)
-            valid = (at < lengths[:, None]).unsqueeze(-1).to(x.dtype)  # [B, L, 1]
         residual = None
         again = self._recomputes(x)
+        scratch = fused.Scratch() if self._fuses(x) else None
         for layer in self.layers:
             if again:
                 x, residual = checkpoint(
-                    layer, x, residual, valid, use_reentrant=False, preserve_rng_state=False
+                    layer, x, residual, lengths, use_reentrant=False, preserve_rng_state=False
                 )
             else:
-                x, residual = layer(x, residual, valid)
+                x, residual = layer(x, residual, lengths, scratch)
         return self.norm_f(x if residual is None else x + residual)
+
+    def implementation(self, device: torch.device | str) -> str:
+        """Return the name of what runs the layers on `device` without gradient, in float32.
+
+        "cpu-fused", or a selective scan of `seq2exp.model.scan` between torch modules.
+        """
+        return resolve_layer(device, *self._kind) if self.fused else resolve("auto", device)
+
+    def _fuses(self, x: Tensor) -> bool:
+        return (
+            not torch.is_grad_enabled()
+            and x.device.type == "cpu"
+            and x.dtype == self.norm_f.weight.dtype == torch.float32
+            and not torch.is_autocast_enabled("cpu")
+            and self.implementation(x.device) == "cpu-fused"
+        )
 
     def _recomputes(self, x: Tensor) -> bool:
         if not torch.is_grad_enabled():

@@ -17,6 +17,8 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
+from seq2exp.model.scan import fused
+
 logger = logging.getLogger(__name__)
 
 _MODULES = {"torch": "seq2exp.model.scan.chunked", "cpu": "seq2exp.model.scan.cpu"}
@@ -63,6 +65,32 @@ def _resolve(implementation: str, device_type: str) -> str:
             raise ValueError(f"scan implementation {name!r} is not available on this machine")
     logger.info("selective scan on %s: %s", device_type, name)
     return name
+
+
+def resolve_layer(device: torch.device | str, state: int, conv: int) -> str:
+    """Return what runs a bidirectional layer on `device` where no gradient is asked for.
+
+    "cpu-fused", the whole layer as one C++ kernel, for layers of `state` states and `conv` taps
+    that it supports where it is available; else what `resolve` says of "auto". The first choice
+    is logged.
+    """
+    return _resolve_layer(torch.device(device).type, state, conv)
+
+
+@cache
+def _resolve_layer(device_type: str, state: int, conv: int) -> str:
+    if device_type != "cpu":
+        return _resolve("auto", device_type)
+    if not fused.supports(state, conv):
+        logger.warning(
+            "no fused layer for %d states and %d taps (it takes up to %d and %d)",
+            *(state, conv, fused.STATES, fused.TAPS),
+        )
+        return _resolve("auto", device_type)
+    if not fused.available():
+        return _resolve("auto", device_type)
+    logger.info("layers without gradient on %s: cpu-fused", device_type)
+    return "cpu-fused"
 
 
 def selective_scan(

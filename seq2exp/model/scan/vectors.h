@@ -48,9 +48,18 @@ INLINE void store(float *to, Vec value, int width) {
     std::memcpy(to, &value, Whole ? sizeof(Vec) : sizeof(float) * width);
 }
 
+// 2^f - 1 for f in [-1/2, 1/2]: the constant term of 2^f is 1 exactly.
+INLINE Vec exp2_fraction(Vec f) {
+    Vec p = splat(0.00133335381f);
+    p = p * f + 0.00966624543f;
+    p = p * f + 0.0555050038f;
+    p = p * f + 0.240223512f;
+    p = p * f + 0.693147123f;
+    return p * f;
+}
+
 // 2^power - 1 for power <= 0, accurate relative to itself (5e-7). A decay near 1 would lose what it
 // differs from 1 by: exp(-1e-4) rounds by 3e-8, which adds up to 1e-4 over such a state's memory.
-// The polynomial is (2^f - 1) / f on [-1/2, 1/2], so that of 2^f has the constant term 1 exactly.
 INLINE Vec exp2_minus_one(Vec power) {
     // Powers below -126 become that. Among negative floats the smaller has the larger bits, and
     // comparing bits is one instruction where comparing floats, with their NaNs, is two.
@@ -60,13 +69,7 @@ INLINE Vec exp2_minus_one(Vec power) {
     const Vec shifted = power + shifter;               // 127: the exponent's bias
     const Vec f = power - (shifted - shifter);
     const Vec scale = (Vec)((Bits)shifted << 23);
-    Vec p = splat(0.00133335381f);
-    p = p * f + 0.00966624543f;
-    p = p * f + 0.0555050038f;
-    p = p * f + 0.240223512f;
-    p = p * f + 0.693147123f;
-    p = p * f;
-    return scale * p + (scale - 1.0f);
+    return scale * exp2_fraction(f) + (scale - 1.0f);
 }
 
 // Threads that start together and can wait for each other. Fewer run where the system gives fewer.

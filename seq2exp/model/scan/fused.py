@@ -1,0 +1,244 @@
+"""A whole bidirectional Mamba layer on a CPU, without gradient: ``fused_kernel.cpp`` for torch.
+
+`build` compiles the kernel at first use. Where it cannot, `available` is False, one logged line
+says why, and the layer runs as its torch modules.
+"""
+
+import ctypes
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from seq2exp.model.scan.build import Library
+
+# As in the kernel: states of one channel, taps of the convolution.
+STATES, TAPS = 16, 4
+_LOG2E = 1.4426950408889634
+
+
+class _Direction(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_void_p) for name in ("conv", "x_proj", "dt_proj", "dt_bias", "A", "D")
+    ]
+
+
+class _Layer(ctypes.Structure):
+    _fields_ = [
+        *(
+            (name, ctypes.c_int64)
+            for name in ("batch", "length", "width", "inner", "rank", "threads")
+        ),
+        *((name, ctypes.c_void_p) for name in ("lengths", "x", "residual", "sum", "out")),
+        *((name, ctypes.c_void_p) for name in ("norm", "in_u", "in_z", "out_proj")),
+        ("forward", _Direction),
+        ("reverse", _Direction),
+        ("eps", ctypes.c_float),
+    ]
+
+
+class _Kernel(NamedTuple):
+    library: ctypes.CDLL
+    lanes: int  # channels in one vector
+
+
+def _bind(library: ctypes.CDLL) -> _Kernel:
+    layer = ctypes.POINTER(_Layer)
+    library.seq2exp_layer_forward.argtypes = [layer, ctypes.c_void_p, ctypes.c_void_p]
+    library.seq2exp_layer_forward.restype = None
+    for size in (library.seq2exp_layer_kept, library.seq2exp_layer_scratch):
+        size.argtypes, size.restype = [layer], ctypes.c_int64
+    return _Kernel(library, library.seq2exp_layer_lanes())
+
+
+LIBRARY = Library(Path(__file__).with_name("fused_kernel.cpp"), "layer", _bind)
+
+
+def available() -> bool:
+    """Return whether the kernel can run here; the first call builds it (a few seconds)."""
+    return LIBRARY.reason() is None
+
+
+class Direction(NamedTuple):
+    """One direction's weights: e inner channels, n states, R the rank of dt."""
+
+    conv_weight: Tensor  # [e, 1, taps]
+    conv_bias: Tensor  # [e]
+    x_proj: Tensor  # [R + 2n, e]: the rows of dt, B, C
+    dt_proj: Tensor  # [e, R]
+    dt_bias: Tensor  # [e]
+    A: Tensor  # [e, n], negative
+    D: Tensor  # [e]
+
+
+class Weights(NamedTuple):
+    """A layer's weights: d its width."""
+
+    norm: Tensor  # [d]
+    in_proj: Tensor  # [2e, d]: the rows of x, then of the gate
+    out_proj: Tensor  # [d, e]
+    forward: Direction
+    reverse: Direction
+    eps: float
+
+
+class Scratch:
+    """Memory that one layer after the other works in, so that it is mapped once."""
+
+    def __init__(self) -> None:
+        self._memory: dict[str, Tensor] = {}
+
+    def get(self, name: str, size: int) -> Tensor:
+        """Return float32 [size], of any content; what was got before by this name is no more."""
+        memory = self._memory.get(name)
+        if memory is None or len(memory) < size:
+            self._memory.pop(name, None)
+            memory = self._memory[name] = torch.empty(size, dtype=torch.float32, device="cpu")
+        return memory
+
+
+def supports(state: int, conv: int) -> bool:
+    """Return whether the kernel takes layers with so many states and taps."""
+    return state <= STATES and conv <= TAPS
+
+
+def bidirectional_layer(
+    x: Tensor,
+    residual: Tensor | None,
+    weights: Weights,
+    lengths: Tensor | None = None,
+    scratch: Scratch | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Run a prenorm layer with a carried residual.
+
+    Memory beyond the result is that of one [length, e] array and chunks that fit the caches.
+    Results do not depend on the number of threads, ``torch.get_num_threads()``; the interpreter's
+    lock is released meanwhile.
+
+    Parameters
+    ----------
+    x : Tensor [batch, length, d]
+        float32 in main memory.
+    residual : Tensor [batch, length, d] or None
+        What the layers before have added up; None before the first layer.
+    weights : Weights
+        As `supports` says.
+    lengths : Tensor [batch] or None
+        How many positions of each sample count. The others reach none, and their output is 0.
+    scratch : Scratch or None
+        To share between calls that follow each other.
+
+    Returns
+    -------
+    Tensor [batch, length, d], Tensor [batch, length, d]
+        The layer's output, and x + residual.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Shapes that do not fit; tensors that are not float32 in main memory.
+    RuntimeError
+        The kernel is not `available`.
+    """
+    call = _Call(weights)
+    if x.ndim != 3 or x.shape[2] != len(weights.norm):
+        raise ValueError(f"x is {list(x.shape)}, not [batch, length, {len(weights.norm)}]")
+    if residual is not None and residual.shape != x.shape:
+        raise ValueError(f"the residual is {list(residual.shape)} beside {list(x.shape)}")
+    batch, length, _ = x.shape
+    x = x.detach().contiguous()
+    out = torch.empty_like(x)
+    total = x if residual is None else torch.empty_like(x)
+    if x.numel() == 0:
+        return out, total
+    problem = call.problem
+    problem.batch, problem.length, problem.threads = batch, length, torch.get_num_threads()
+    counts = torch.full((batch,), length) if lengths is None else lengths.clamp(0, length)
+    counts = counts.to("cpu", torch.int64).contiguous()
+    problem.lengths = counts.data_ptr()
+    problem.x, problem.out = call.keep(x), call.keep(out)
+    if residual is not None:
+        problem.residual, problem.sum = call.keep(residual.detach()), call.keep(total)
+    library, at = call.kernel.library, ctypes.byref(problem)
+    scratch = scratch or Scratch()
+    kept = scratch.get("kept", library.seq2exp_layer_kept(at))
+    chunk = scratch.get("chunk", library.seq2exp_layer_scratch(at))
+    library.seq2exp_layer_forward(at, kept.data_ptr(), chunk.data_ptr())
+    return out, total
+
+
+class _Call:
+    """A layer's arguments as the kernel wants them; keeps alive what the pointers point to."""
+
+    def __init__(self, weights: Weights) -> None:
+        self.kernel = LIBRARY.get()
+        self._alive: list[Tensor] = []
+        inner = weights.out_proj.shape[1]
+        rank = weights.forward.dt_proj.shape[1]
+        _check(weights, inner, rank)
+        self.problem = _Layer(width=len(weights.norm), inner=inner, rank=rank, eps=weights.eps)
+        problem = self.problem
+        problem.norm = self.keep(self._blocks(weights.norm))
+        problem.in_u = self._packed(weights.in_proj[:inner])
+        problem.in_z = self._packed(weights.in_proj[inner:])
+        problem.out_proj = self._packed(weights.out_proj)
+        problem.forward = self._direction(weights.forward, rank)
+        problem.reverse = self._direction(weights.reverse, rank)
+
+    def keep(self, value: Tensor) -> int:
+        """Return the address of a tensor's elements, in order and as long as this object lives."""
+        if value.device.type != "cpu" or value.dtype != torch.float32:
+            raise TypeError(
+                f"a tensor is {value.dtype} on {value.device}; this layer takes float32 on the CPU"
+            )
+        value = value.contiguous()
+        self._alive.append(value)
+        return value.data_ptr()
+
+    def _direction(self, weights: Direction, rank: int) -> _Direction:
+        taps = pad(weights.conv_weight.detach()[:, 0], (TAPS - weights.conv_weight.shape[2], 0))
+        dt, b, c = weights.x_proj.detach().split([rank, *[weights.A.shape[1]] * 2])
+        fill = (0, 0, 0, STATES - len(b))
+        # The kernel compares bits to bound powers and would drop a NaN whose sign bit is set.
+        A = torch.where(weights.A.isnan(), torch.nan, weights.A.detach() * _LOG2E)
+        return _Direction(
+            conv=self.keep(self._blocks(torch.cat([taps, weights.conv_bias[:, None]], 1))),
+            x_proj=self._packed(torch.cat([pad(b, fill), pad(c, fill), dt]), 3),
+            dt_proj=self._packed(weights.dt_proj),
+            dt_bias=self.keep(self._blocks(weights.dt_bias)),
+            A=self.keep(self._blocks(pad(A, (0, STATES - A.shape[1])))),
+            D=self.keep(self._blocks(weights.D)),
+        )
+
+    def _blocks(self, value: Tensor) -> Tensor:
+        """Lay [channels, ...] out as [blocks, ..., lanes]; zeros follow, to an even number."""
+        lanes = self.kernel.lanes
+        excess = -value.shape[0] % (2 * lanes)
+        padded = pad(value.detach(), [0] * (2 * value.ndim - 1) + [excess])
+        return padded.unflatten(0, (-1, lanes)).movedim(1, -1)
+
+    def _packed(self, weight: Tensor, wide: int = 2) -> int:
+        """Pack [outputs, inputs] as [panels, inputs, wide · lanes], zeros after the last output."""
+        panel = wide * self.kernel.lanes
+        padded = pad(weight.detach(), (0, 0, 0, -weight.shape[0] % panel))
+        return self.keep(padded.unflatten(0, (-1, panel)).transpose(1, 2))
+
+
+def _check(weights: Weights, inner: int, rank: int) -> None:
+    width = len(weights.norm)
+    wanted: list[tuple[str, Tensor, tuple[int, ...]]] = [
+        ("in_proj", weights.in_proj, (2 * inner, width)),
+        ("out_proj", weights.out_proj, (width, inner)),
+    ]
+    for direction in (weights.forward, weights.reverse):
+        state, taps = direction.A.shape[1], direction.conv_weight.shape[2]
+        if not supports(state, taps):
+            raise ValueError(f"{state} states and {taps} taps; up to {STATES} and {TAPS} fit")
+        shapes: list[tuple[int, ...]] = [(inner, 1, taps), (inner,), (rank + 2 * state, inner)]
+        shapes += [(inner, rank), (inner,), (inner, state), (inner,)]
+        wanted += zip(direction._fields, direction, shapes, strict=True)
+    for name, tensor, shape in wanted:
+        if tensor.shape != shape:
+            raise ValueError(f"{name} must be {list(shape)}, not {list(tensor.shape)}")
