@@ -194,6 +194,8 @@ class Backbone(nn.Module):
                 )
             else:
                 x, residual = layer(x, residual, lengths, scratch)
+        if scratch is not None:
+            return fused.norm(x, residual, self.norm_f.weight, self.norm_f.eps or 0.0)
         return self.norm_f(x if residual is None else x + residual)
 
     def implementation(self, device: torch.device | str) -> str:

@@ -160,6 +160,20 @@ def test_a_backbone_equals_the_recurrence_in_numpy(length: int) -> None:
 
 
 @needs_kernel
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 7, 13), (3, 5000, 32), (0, 4, 8)])
+@pytest.mark.parametrize("carried", [False, True])
+def test_the_last_norm(shape: tuple[int, int, int], carried: bool) -> None:
+    torch.manual_seed(0)
+    x, weight = 3 * torch.randn(shape), torch.randn(shape[-1])
+    residual = torch.randn(shape) if carried else None
+    total = (x + residual if residual is not None else x).double()
+    truth = total / (total.square().mean(-1, keepdim=True) + 1e-5).sqrt() * weight
+    torch.testing.assert_close(
+        fused.norm(x, residual, weight, 1e-5).double(), truth, rtol=1e-6, atol=1e-6
+    )
+
+
+@needs_kernel
 def test_the_same_bits_whatever_the_threads() -> None:
     layer = make_layer(32)
     x, residual = torch.randn(2, 2, 3000, 32)

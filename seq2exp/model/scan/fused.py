@@ -25,6 +25,14 @@ class _Direction(ctypes.Structure):
     ]
 
 
+class _Norm(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("rows", "width", "threads")),
+        *((name, ctypes.c_void_p) for name in ("x", "residual", "weight", "out")),
+        ("eps", ctypes.c_float),
+    ]
+
+
 class _Layer(ctypes.Structure):
     _fields_ = [
         *(
@@ -48,6 +56,8 @@ def _bind(library: ctypes.CDLL) -> _Kernel:
     layer = ctypes.POINTER(_Layer)
     library.seq2exp_layer_forward.argtypes = [layer, ctypes.c_void_p, ctypes.c_void_p]
     library.seq2exp_layer_forward.restype = None
+    library.seq2exp_layer_norm.argtypes = [ctypes.POINTER(_Norm)]
+    library.seq2exp_layer_norm.restype = None
     for size in (library.seq2exp_layer_kept, library.seq2exp_layer_scratch):
         size.argtypes, size.restype = [layer], ctypes.c_int64
     return _Kernel(library, library.seq2exp_layer_lanes())
@@ -169,23 +179,49 @@ def bidirectional_layer(
     return out, total
 
 
-class _Call:
-    """A layer's arguments as the kernel wants them; keeps alive what the pointers point to."""
+def norm(x: Tensor, residual: Tensor | None, weight: Tensor, eps: float) -> Tensor:
+    """Return the root-mean-square norm of x + residual, as after the last layer.
 
-    def __init__(self, weights: Weights) -> None:
+    Parameters
+    ----------
+    x : Tensor [..., d]
+        float32 in main memory.
+    residual : Tensor [..., d] or None
+    weight : Tensor [d]
+    eps : float
+        Added to the mean square.
+
+    Raises
+    ------
+    ValueError, TypeError, RuntimeError
+        As `bidirectional_layer`.
+    """
+    if weight.shape != x.shape[-1:] or (residual is not None and residual.shape != x.shape):
+        raise ValueError(f"a weight {list(weight.shape)} for {list(x.shape)}")
+    out = torch.empty_like(x, memory_format=torch.contiguous_format)
+    if x.numel() == 0:
+        return out
+    memory = _Memory()
+    problem = _Norm(
+        rows=x.numel() // x.shape[-1],
+        width=x.shape[-1],
+        threads=torch.get_num_threads(),
+        x=memory.keep(x.detach()),
+        residual=None if residual is None else memory.keep(residual.detach()),
+        weight=memory.keep(memory.blocks(weight)),
+        out=memory.keep(out),
+        eps=eps,
+    )
+    memory.kernel.library.seq2exp_layer_norm(ctypes.byref(problem))
+    return out
+
+
+class _Memory:
+    """Tensors as the kernel wants them; keeps alive what the pointers point to."""
+
+    def __init__(self) -> None:
         self.kernel = LIBRARY.get()
         self._alive: list[Tensor] = []
-        inner = weights.out_proj.shape[1]
-        rank = weights.forward.dt_proj.shape[1]
-        _check(weights, inner, rank)
-        self.problem = _Layer(width=len(weights.norm), inner=inner, rank=rank, eps=weights.eps)
-        problem = self.problem
-        problem.norm = self.keep(self._blocks(weights.norm))
-        problem.in_u = self._packed(weights.in_proj[:inner])
-        problem.in_z = self._packed(weights.in_proj[inner:])
-        problem.out_proj = self._packed(weights.out_proj)
-        problem.forward = self._direction(weights.forward, rank)
-        problem.reverse = self._direction(weights.reverse, rank)
 
     def keep(self, value: Tensor) -> int:
         """Return the address of a tensor's elements, in order and as long as this object lives."""
@@ -197,6 +233,37 @@ class _Call:
         self._alive.append(value)
         return value.data_ptr()
 
+    def blocks(self, value: Tensor) -> Tensor:
+        """Lay [channels, ...] out as [blocks, ..., lanes]; zeros follow, to an even number."""
+        lanes = self.kernel.lanes
+        excess = -value.shape[0] % (2 * lanes)
+        padded = pad(value.detach(), [0] * (2 * value.ndim - 1) + [excess])
+        return padded.unflatten(0, (-1, lanes)).movedim(1, -1)
+
+    def packed(self, weight: Tensor, wide: int = 2) -> int:
+        """Pack [outputs, inputs] as [panels, inputs, wide · lanes], zeros after the last output."""
+        panel = wide * self.kernel.lanes
+        padded = pad(weight.detach(), (0, 0, 0, -weight.shape[0] % panel))
+        return self.keep(padded.unflatten(0, (-1, panel)).transpose(1, 2))
+
+
+class _Call(_Memory):
+    """A layer's weights, laid out for the kernel."""
+
+    def __init__(self, weights: Weights) -> None:
+        super().__init__()
+        inner = weights.out_proj.shape[1]
+        rank = weights.forward.dt_proj.shape[1]
+        _check(weights, inner, rank)
+        self.problem = _Layer(width=len(weights.norm), inner=inner, rank=rank, eps=weights.eps)
+        problem = self.problem
+        problem.norm = self.keep(self.blocks(weights.norm))
+        problem.in_u = self.packed(weights.in_proj[:inner])
+        problem.in_z = self.packed(weights.in_proj[inner:])
+        problem.out_proj = self.packed(weights.out_proj)
+        problem.forward = self._direction(weights.forward, rank)
+        problem.reverse = self._direction(weights.reverse, rank)
+
     def _direction(self, weights: Direction, rank: int) -> _Direction:
         taps = pad(weights.conv_weight.detach()[:, 0], (TAPS - weights.conv_weight.shape[2], 0))
         dt, b, c = weights.x_proj.detach().split([rank, *[weights.A.shape[1]] * 2])
@@ -204,26 +271,13 @@ class _Call:
         # The kernel compares bits to bound powers and would drop a NaN whose sign bit is set.
         A = torch.where(weights.A.isnan(), torch.nan, weights.A.detach() * _LOG2E)
         return _Direction(
-            conv=self.keep(self._blocks(torch.cat([taps, weights.conv_bias[:, None]], 1))),
-            x_proj=self._packed(torch.cat([pad(b, fill), pad(c, fill), dt]), 3),
-            dt_proj=self._packed(weights.dt_proj),
-            dt_bias=self.keep(self._blocks(weights.dt_bias)),
-            A=self.keep(self._blocks(pad(A, (0, STATES - A.shape[1])))),
-            D=self.keep(self._blocks(weights.D)),
+            conv=self.keep(self.blocks(torch.cat([taps, weights.conv_bias[:, None]], 1))),
+            x_proj=self.packed(torch.cat([pad(b, fill), pad(c, fill), dt]), 3),
+            dt_proj=self.packed(weights.dt_proj),
+            dt_bias=self.keep(self.blocks(weights.dt_bias)),
+            A=self.keep(self.blocks(pad(A, (0, STATES - A.shape[1])))),
+            D=self.keep(self.blocks(weights.D)),
         )
-
-    def _blocks(self, value: Tensor) -> Tensor:
-        """Lay [channels, ...] out as [blocks, ..., lanes]; zeros follow, to an even number."""
-        lanes = self.kernel.lanes
-        excess = -value.shape[0] % (2 * lanes)
-        padded = pad(value.detach(), [0] * (2 * value.ndim - 1) + [excess])
-        return padded.unflatten(0, (-1, lanes)).movedim(1, -1)
-
-    def _packed(self, weight: Tensor, wide: int = 2) -> int:
-        """Pack [outputs, inputs] as [panels, inputs, wide · lanes], zeros after the last output."""
-        panel = wide * self.kernel.lanes
-        padded = pad(weight.detach(), (0, 0, 0, -weight.shape[0] % panel))
-        return self.keep(padded.unflatten(0, (-1, panel)).transpose(1, 2))
 
 
 def _check(weights: Weights, inner: int, rank: int) -> None:

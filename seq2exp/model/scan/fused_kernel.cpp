@@ -52,6 +52,14 @@ struct Direction {
     const float *D;          // [blocks][LANES]
 };
 
+struct Norm {
+    int64_t rows, width, threads;
+    const float *x, *residual;  // [rows, width] each; or null for no residual
+    const float *weight;        // [blocks of width][LANES]
+    float *out;                 // out [rows, width]
+    float eps;
+};
+
 struct Layer {
     int64_t batch, length, width, inner, rank, threads;
     const int64_t *lengths;  // [batch] positions that count; those after them give 0
@@ -118,6 +126,15 @@ INLINE Vec softplus(Vec v) {
     p = p * q - 0.499999017f;
     p = p * q + 1.0f;
     return above + q * p;
+}
+
+// What a row is multiplied by, from its squares summed lane by lane.
+INLINE float norm_scale(Vec squares, int64_t width, float eps) {
+    float lanes[LANES];
+    std::memcpy(lanes, &squares, sizeof lanes);
+    for (int half = LANES / 2; half; half /= 2)
+        for (int k = 0; k < half; ++k) lanes[k] += lanes[k + half];
+    return 1.0f / std::sqrt(lanes[0] / (float)width + eps);
 }
 
 // ---- Products ------------------------------------------------------------------------------------
@@ -247,11 +264,7 @@ class Worker {
                 squares += value * value;
                 at(h_ + (b * TILE + i) * LANES) = value;
             }
-            float lanes[LANES];
-            std::memcpy(lanes, &squares, sizeof lanes);
-            for (int half = LANES / 2; half; half /= 2)
-                for (int k = 0; k < half; ++k) lanes[k] += lanes[k + half];
-            const float scale = 1.0f / std::sqrt(lanes[0] / (float)p_.width + p_.eps);
+            const float scale = norm_scale(squares, p_.width, p_.eps);
             for (int64_t b = 0; b < n_.width_blocks; ++b)
                 at(h_ + (b * TILE + i) * LANES) *= scale * at(p_.norm + b * LANES);
         }
@@ -421,6 +434,33 @@ void seq2exp_layer_forward(const Layer *layer, float *kept, float *scratch) {
     Team::run((int)threads, [&](int thread, Team &team) {
         Worker worker(p, sizes, thread, team, kept, scratch);
         for (int64_t entry = 0; entry < p.batch; ++entry) worker.run(entry);
+    });
+}
+
+// The norm of x + residual alone, as after the last layer.
+void seq2exp_layer_norm(const Norm *norm) {
+    const Norm &p = *norm;
+    const int64_t blocks = blocks_of(p.width), worth = p.rows * p.width / (WORTH / 8);
+    prefer_huge_pages(p.out, p.rows * p.width);
+    Team::run((int)(p.threads < worth ? p.threads : worth), [&](int thread, Team &team) {
+        const int64_t end = p.rows * (thread + 1) / team.size();
+        for (int64_t row = p.rows * thread / team.size(); row < end; ++row) {
+            const float *x = p.x + row * p.width;
+            const float *more = p.residual ? p.residual + row * p.width : nullptr;
+            float *out = p.out + row * p.width;
+            Vec squares{};
+            for (int64_t i = 0; i < p.width; i += LANES) {
+                Vec value = load_part(x + i, p.width - i);
+                if (more) value += load_part(more + i, p.width - i);
+                squares += value * value;
+                store_part(out + i, value, p.width - i);
+            }
+            const float scale = norm_scale(squares, p.width, p.eps);
+            for (int64_t b = 0; b < blocks; ++b) {
+                const int64_t i = b * LANES, width = p.width - i;
+                store_part(out + i, load_part(out + i, width) * (scale * at(p.weight + i)), width);
+            }
+        }
     });
 }
 
