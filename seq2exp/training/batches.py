@@ -55,7 +55,9 @@ class Batch(NamedTuple):
     @property
     def one_hot(self) -> Tensor:
         """float32 [B, L, 4] in the order A, C, G, T; N and padding are all zero."""
-        return functional.one_hot(self.codes.long(), 5)[..., :4].float()
+        # A table look-up; torch's one_hot would first write eight bytes for each of the zeros.
+        table = torch.eye(5, 4, device=self.codes.device)
+        return functional.embedding(self.codes.int(), table)
 
     def to(self, device: torch.device | str) -> "Batch":
         """Return the batch on a device."""
