@@ -168,5 +168,6 @@ def write_hic(path: Path, lengths: dict[str, int], pixels: pd.DataFrame) -> None
             tmpdir=scratch,
             skip_all_vs_all_matrix=True,
         )
-        writer.add_pixels(pixels, validate=False)
+        # hictkpy needs columns it may write to; pandas hands out read-only ones of plain types.
+        writer.add_pixels(pixels.astype("Int64"), validate=False)
         writer.finalize()
