@@ -1,129 +1,36 @@
 """The component alone in a real Chromium: what each gesture and key does to the view."""
 
 import json
-import os
-import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from driving import Driver
 
 pytestmark = pytest.mark.browser
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-if CHROMIUM is None:
-    pytest.skip("no chromium on this machine", allow_module_level=True)
-playwright = pytest.importorskip("playwright.sync_api")
 
 START, END, TSS = 39_250_000, 39_450_000, 39_350_000
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(serve) -> str:
     """The app below a path prefix, as behind a proxy."""
-    port = _free_port()
-    log = tmp_path_factory.mktemp("app") / "log"
-    app = Path(__file__).with_name("component_app.py")
-    command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.headless=true"]
-    command += [f"--server.port={port}", "--server.baseUrlPath=tools/s2e"]
-    command += ["--browser.gatherUsageStats=false", "--server.fileWatcherType=none"]
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            command, stdout=out, stderr=out, env={**os.environ, "OMP_NUM_THREADS": "1"}
-        )
-    url = f"http://localhost:{port}/tools/s2e"
-    try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"{url}/_stcore/health", timeout=5).close()
-                break
-            except OSError:
-                assert process.poll() is None, log.read_text()
-                time.sleep(0.25)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(20)
+    return serve(Path(__file__).with_name("component_app.py"), prefix="tools/s2e")
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["playwright.Browser"]:
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-class Driver:
-    """A page with the component, and short words for what a user does."""
-
-    def __init__(self, page: "playwright.Page") -> None:
-        self.page = page
-        self.errors: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-
-    def view(self) -> list[int]:
-        """What the status line says, 0-based half-open."""
-        text = self.page.locator(".s2e-locus").inner_text()
-        start, end = re.fullmatch(r"chr22:([\d,]+)-([\d,]+)", text).groups()
-        return [int(start.replace(",", "")) - 1, int(end.replace(",", ""))]
+class Component(Driver):
+    """The component's page also shows what Python knows."""
 
     def server(self) -> dict:
         """What Python knows."""
         return json.loads(self.page.locator(".st-key-known code").inner_text())
 
-    def until(self, condition: Callable[[], bool]) -> None:
-        for _ in range(150):
-            if condition():
-                return
-            self.page.wait_for_timeout(100)
-        pytest.fail(f"waited in vain at {self.view()}; page errors: {self.errors}")
-
-    def settle(self) -> None:
-        """Wait until Python has answered and its figure is drawn."""
-        self.page.wait_for_timeout(250)
-        self.until(lambda: not self.page.locator(".s2e-waiting").count())
-        self.page.wait_for_timeout(250)
-
-    def plot(self) -> tuple[float, float, float, float]:
-        """Left, top, width and height of the plotting area on the page."""
-        box = self.page.locator(".s2e-plot").bounding_box()
-        size = self.page.evaluate("() => document.querySelector('.s2e-plot')._fullLayout._size")
-        return box["x"] + size["l"], box["y"] + size["t"], size["w"], size["h"]
-
-    def at(self, position: float, depth: float = 0.5) -> tuple[float, float]:
-        """Where a genome position is on the page."""
-        left, top, width, height = self.plot()
-        start, end = self.view()
-        return left + (position - start) / (end - start) * width, top + depth * height
-
-    def drag(self, source: tuple[float, float], target: tuple[float, float]) -> None:
-        self.page.mouse.move(*source)
-        self.page.mouse.down()
-        self.page.mouse.move(*target, steps=6)
-        self.page.mouse.up()
-
-    def press(self, key: str) -> None:
-        self.page.keyboard.press(key)
-        self.settle()
-
 
 @pytest.fixture
-def user(chromium: "playwright.Browser", address: str) -> Iterator[Driver]:
+def user(chromium, address: str) -> Iterator[Component]:
     context = chromium.new_context(viewport={"width": 1280, "height": 1200})
     page = context.new_page()
-    driver = Driver(page)
+    driver = Component(page)
     page.goto(address)
     page.wait_for_selector(".s2e-plot .main-svg", timeout=60_000)
     driver.settle()
@@ -132,7 +39,7 @@ def user(chromium: "playwright.Browser", address: str) -> Iterator[Driver]:
     context.close()
 
 
-def test_opens_whole_and_without_errors(user: Driver) -> None:
+def test_opens_whole_and_without_errors(user: Component) -> None:
     assert user.view() == [START, END]
     assert user.page.locator(".s2e-loading").is_hidden()
     alt = user.page.locator(".s2e-stage").get_attribute("aria-label")
@@ -141,7 +48,7 @@ def test_opens_whole_and_without_errors(user: Driver) -> None:
         assert button.get_attribute("aria-label")
 
 
-def test_dragging_pans_and_python_learns_of_it(user: Driver) -> None:
+def test_dragging_pans_and_python_learns_of_it(user: Component) -> None:
     user.drag(user.at(TSS), user.at(TSS + 30_000))
     assert user.view() == [START, END]  # there is nowhere to go
     user.press("+")
@@ -161,7 +68,7 @@ def test_dragging_pans_and_python_learns_of_it(user: Driver) -> None:
     assert user.view() == [START, START + 100_000]
 
 
-def test_the_view_on_screen_survives_new_data_of_an_older_view(user: Driver) -> None:
+def test_the_view_on_screen_survives_new_data_of_an_older_view(user: Component) -> None:
     for _ in range(4):  # faster than Python answers
         user.page.keyboard.press("+")
         user.page.wait_for_timeout(140)
@@ -172,7 +79,7 @@ def test_the_view_on_screen_survives_new_data_of_an_older_view(user: Driver) -> 
     user.until(lambda: user.view() == [TSS - 5_000, TSS + 5_000])
 
 
-def test_double_click_and_buttons(user: Driver) -> None:
+def test_double_click_and_buttons(user: Component) -> None:
     user.page.get_by_label("Zoom in (+)").click()
     user.settle()
     user.page.get_by_label("Pan right (→)").click()
@@ -183,7 +90,7 @@ def test_double_click_and_buttons(user: Driver) -> None:
     assert user.view() == [START, END]
 
 
-def test_shift_drag_offers_what_to_do_with_the_span(user: Driver) -> None:
+def test_shift_drag_offers_what_to_do_with_the_span(user: Component) -> None:
     user.page.keyboard.down("Shift")
     user.drag(user.at(TSS + 10_000), user.at(TSS + 20_000))
     user.page.keyboard.up("Shift")
@@ -207,7 +114,7 @@ def test_shift_drag_offers_what_to_do_with_the_span(user: Driver) -> None:
     assert user.view() == [span["start"], span["end"]]
 
 
-def test_wheel_zooms_to_letters_only_when_it_is_on(user: Driver) -> None:
+def test_wheel_zooms_to_letters_only_when_it_is_on(user: Component) -> None:
     spot = TSS + 20_000
     user.page.mouse.move(*user.at(spot))
     user.page.mouse.wheel(0, -120)
@@ -228,7 +135,7 @@ def test_wheel_zooms_to_letters_only_when_it_is_on(user: Driver) -> None:
     assert len(user.page.evaluate(paths)) == 4
 
 
-def test_keys_walk_along_elements_and_peaks(user: Driver) -> None:
+def test_keys_walk_along_elements_and_peaks(user: Component) -> None:
     peaks = [TSS + offset for offset in (-62_000, -31_400, -8_000, -300, 12_500, 47_000, 71_300)]
     user.press("p")
     first = user.view()
@@ -248,7 +155,7 @@ def test_keys_walk_along_elements_and_peaks(user: Driver) -> None:
     assert user.view() == [START, END]
 
 
-def test_help_and_search(user: Driver) -> None:
+def test_help_and_search(user: Component) -> None:
     user.page.keyboard.press("?")
     help_box = user.page.get_by_role("dialog", name="Keys and gestures")
     assert help_box.is_visible()
@@ -261,7 +168,7 @@ def test_help_and_search(user: Driver) -> None:
     assert user.view() == [START, END]  # typing is not navigating
 
 
-def test_clicking_a_gene_names_it(user: Driver) -> None:
+def test_clicking_a_gene_names_it(user: Component) -> None:
     gene = user.page.evaluate(
         "() => document.querySelector('.s2e-plot').layout.meta.genes.find(g => g[1] == 'TAB1')"
     )
@@ -278,7 +185,7 @@ def test_clicking_a_gene_names_it(user: Driver) -> None:
     assert user.server()["log"] == [["gene_clicked", {"gene_id": "ENSG-TAB1", "name": "TAB1"}]]
 
 
-def test_leaving_and_coming_back(user: Driver) -> None:
+def test_leaving_and_coming_back(user: Component) -> None:
     user.press("+")
     leave = user.page.get_by_text("Leave")
     leave.click()
@@ -290,7 +197,7 @@ def test_leaving_and_coming_back(user: Driver) -> None:
     assert user.view() == [TSS - 50_000, TSS + 50_000]
 
 
-def test_the_figure_follows_width_and_theme(user: Driver) -> None:
+def test_the_figure_follows_width_and_theme(user: Component) -> None:
     wide = user.plot()[2]
     user.page.set_viewport_size({"width": 1000, "height": 1200})
     user.until(lambda: abs(user.plot()[2] - (wide - 280)) < 40)
