@@ -131,32 +131,44 @@ class Seq2Exp(nn.Module):
         reads nothing else.
         """
         self._check(one_hot, signals)
-        x = self._embed(one_hot, signals)  # [B, L, d]
         mask = mask.to(self.mask_output.weight.dtype)  # float32, in mixed precision too
-        part = self.promoter(x.shape[1])
+        length = one_hot.shape[1]
+        part = self.promoter(length)
         network = self.generator if self.encoder is None else self.encoder
         if self.config.variant == "soft":
+            x = self._embed(one_hot, signals)  # [B, L, d]
             hidden = network(x * mask.unsqueeze(-1))
             pooled = hidden[:, part].mean(1)  # [B, d]
         else:
             keep = mask >= self.config.threshold  # [B, L]
+            at = keep.nonzero(as_tuple=True)  # what is dropped costs nothing from here on
+            x = self._embed(one_hot[at], signals[at], at[1], length)  # [kept, d]
             if self.config.hard_apply == "compact_ste":
-                x = x * mask.unsqueeze(-1)
-            kept, lengths = _compact(x, keep)  # [B, longest, d], [B]
+                x = x * mask[at].unsqueeze(-1)
+            kept, lengths = _compact(x, keep, at)  # [B, longest, d], [B]
             hidden = network(kept, lengths if self.config.pad_invariant else None)
             start = keep[:, : part.start].sum(1)  # the promoter follows what its left side keeps
             pooled = _mean_of_run(hidden, start, keep[:, part].sum(1))
         return self.pToExpr(torch.cat([pooled, features.to(pooled.dtype)], 1)).float()
 
-    def _embed(self, one_hot: Tensor, signals: Tensor) -> Tensor:
-        """Return the embedding [B, L, d] of sequence, signals and, where there is one, position.
+    def _embed(
+        self,
+        one_hot: Tensor,
+        signals: Tensor,
+        position: Tensor | None = None,
+        length: int | None = None,
+    ) -> Tensor:
+        """Return the embedding [..., d] of sequence, signals and, where there is one, position.
 
-        A window shorter than the position embedding is its central part.
+        A window shorter than the position embedding is its central part. `position` [...] says
+        where the rows stand in a window of `length`; without, they are whole windows [B, L].
         """
         x = self.seq_input_layer(one_hot) + self.signal_input_layer(self._scaled(signals))
         if self.config.position_embedding:
-            left = (self.config.window - x.shape[1]) // 2
-            x = x + self.pos_emb[:, left : left + x.shape[1]]
+            length = one_hot.shape[1] if length is None else length
+            left = (self.config.window - length) // 2
+            window = self.pos_emb[0, left : left + length]
+            x = x + (window if position is None else functional.embedding(position, window))
         return x
 
     def _scaled(self, signals: Tensor) -> Tensor:
@@ -219,22 +231,24 @@ class Seq2Exp(nn.Module):
             raise ValueError(f"signals {tuple(signals.shape)} beside {tuple(one_hot.shape)}")
 
 
-def _compact(x: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
-    """Move the kept rows of each sample to its left, in order, and fill up with zero rows.
+def _compact(x: Tensor, keep: Tensor, at: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    """Lay each sample's kept rows side by side, in order, and fill up with zero rows.
 
     Parameters
     ----------
-    x : Tensor [B, L, d]
+    x : Tensor [kept, d]
+        The kept rows of all samples.
     keep : bool Tensor [B, L]
+    at : tuple of two Tensors [kept]
+        Sample and position of each row.
 
     Returns
     -------
     Tensor [B, longest, d] and the number of kept rows, Tensor [B].
     """
     lengths = keep.sum(1)
-    out = x.new_zeros(len(x), max(1, int(lengths.max())), x.shape[2])
-    sample, position = keep.nonzero(as_tuple=True)
-    return out.index_put((sample, keep.cumsum(1)[sample, position] - 1), x[keep]), lengths
+    out = x.new_zeros(len(keep), max(1, int(lengths.max())), x.shape[1])
+    return out.index_put((at[0], keep.cumsum(1)[at] - 1), x), lengths
 
 
 def _mean_of_run(hidden: Tensor, start: Tensor, count: Tensor) -> Tensor:

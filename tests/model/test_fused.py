@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from seq2exp.model import scan
 from seq2exp.model.config import ModelConfig
 from seq2exp.model.mamba import Backbone, Layer
 from seq2exp.model.scan import cpu, fused
+from seq2exp.model.seq2exp import Seq2Exp
 
 needs_kernel = pytest.mark.skipif(
     not any(shutil.which(name) for name in ("c++", "g++", "clang++")), reason="no C++ compiler"
@@ -113,7 +115,7 @@ def test_random_shapes(
 
 @needs_kernel
 @pytest.mark.parametrize("width", [32, 128])
-@pytest.mark.parametrize("length", [1, 3, 47, 48, 49, 239, 240, 241, 480, 1501])
+@pytest.mark.parametrize("length", [1, 3, 47, 48, 49, 383, 384, 385, 768, 1501])
 def test_the_models_widths_at_lengths_around_the_chunks(width: int, length: int) -> None:
     layer = make_layer(width)
     x = torch.randn(1, length, width)
@@ -400,7 +402,7 @@ def test_narrower_vectors(
     assert fused.LIBRARY.get().lanes == (8 if target == "haswell" else 4)
 
 
-# ---- Memory --------------------------------------------------------------------------------------
+# ---- Time and memory -----------------------------------------------------------------------------
 
 
 @needs_kernel
@@ -425,3 +427,39 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         check=True,
     )
     assert int(done.stdout) * 1024 < 2e9  # the whole process at its largest
+
+
+@needs_kernel
+@pytest.mark.long
+def test_seven_percent_kept_cost_near_seven_percent_of_the_predictor() -> None:
+    torch.manual_seed(0)
+    length = 200_000
+    model = Seq2Exp(ModelConfig.hard()).eval()
+    codes = torch.randint(0, 4, (1, length))
+    given = (
+        torch.nn.functional.one_hot(codes, 4).float(),
+        torch.rand(1, length, 3),
+        torch.randn(1, 9),
+    )
+    few = (torch.rand(1, length) < 0.06).float()
+    few[:, model.promoter(length)] = 1
+    assert few.mean().item() == pytest.approx(0.07, abs=0.002)
+
+    def seconds(mask: Tensor) -> float:
+        """The processor's time in one thread, which others on the machine hardly change."""
+        best = float("inf")
+        for _ in range(3):
+            begun = time.process_time()
+            with torch.inference_mode():
+                model.predict(*given, mask)
+            best = min(best, time.process_time() - begun)
+        return best
+
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        whole, part = seconds(torch.ones(1, length)), seconds(few)
+    finally:
+        torch.set_num_threads(threads)
+    print(f"all bases {whole:.2f} s of processor time, 7 % of them {part:.3f} s")
+    assert part < 0.09 * whole

@@ -146,6 +146,21 @@ def test_pad_invariant_makes_each_sample_its_own():
     assert (mates - together)[1:].abs().min() > 1e-5
 
 
+def test_hard_runs_on_what_it_keeps_alone():
+    model = tiny("hard", position_embedding=True)
+    one_hot, signals, features = inputs(2, LENGTH)
+    mask = torch.zeros(2, LENGTH)
+    mask[:, model.promoter(LENGTH)] = 1
+    mask[0, 3:10] = 1
+    rows = []
+    for module in (model.seq_input_layer, model.signal_input_layer, *model.generator.layers):
+        module.register_forward_hook(lambda _, args, __: rows.append(tuple(args[0].shape[:-1])))
+    with torch.no_grad():
+        model.predict(one_hot, signals, features, mask)
+    layers = model.config.generator_layers
+    assert rows == [(2 * PROMOTER + 7,)] * 2 + [(2, PROMOTER + 7)] * layers
+
+
 def test_hard_reads_nothing_it_does_not_keep():
     model = tiny("hard")
     one_hot, signals, features = inputs(1, LENGTH)
