@@ -27,7 +27,7 @@ namespace {
 constexpr int TAPS = 4;          // of the convolution
 constexpr int HALO = TAPS - 1;   // rows that the convolution reads before the first
 constexpr int TILE = 48;         // rows at a time in the products, a multiple of every HIGH below
-constexpr int SHARE = 5 * TILE;  // rows of one thread in one chunk
+constexpr int SHARE = 8 * TILE;  // rows of one thread in one chunk
 constexpr int64_t WORTH = 1 << 20;  // multiply-adds that are worth a thread
 
 // Rows and vectors of columns in one step of a product: as many sums as there are registers.
