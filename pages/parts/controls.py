@@ -25,6 +25,7 @@ MODE_HELP = (
     "the threshold and drops the others. **top** keeps the given share of the window with the "
     "highest means, the rule of the paper's retraining."
 )
+#: Counts the sessions opened: the table of tracks begins anew with each.
 TRACK_TABLE = "track-table"
 #: Lowest and highest value of each number, by its name in links.
 LIMITS = {
@@ -155,15 +156,27 @@ def choose_model(entries: dict[str, ModelEntry], box: DeltaGenerator) -> ModelEn
         list(entries),
         key="model",
         bind="query-params",
-        on_change=_forget_mask_controls,
+        on_change=_model_changed,
+        args=(entries,),
         help="  \n".join(f"**{id}**: {entry.title}" for id, entry in entries.items()),
     )
     return entries[model]
 
 
-def _forget_mask_controls() -> None:
-    for key in ("prior", "strength", "threshold"):
-        st.session_state.pop(key, None)
+def set_mask_controls(entry: ModelEntry, *, threshold: bool = True) -> None:
+    """Put prior (and threshold) where a model has them; only in a callback.
+
+    What is taken out of the state instead would still stand on the screen.
+    """
+    trained = trained_prior(entry)
+    st.session_state["prior"] = round(trained.mean, 3)
+    st.session_state["strength"] = round(trained.strength, 4)
+    if threshold:
+        st.session_state["threshold"] = default_threshold(entry)
+
+
+def _model_changed(entries: dict[str, ModelEntry]) -> None:
+    set_mask_controls(entries[st.session_state["model"]])
 
 
 def trained_prior(entry: ModelEntry) -> BetaPrior:
@@ -211,7 +224,13 @@ def mask_controls(entry: ModelEntry) -> tuple[BetaPrior, MaskRule]:
     is_trained = (round(mean, 3), round(strength, 4)) == shown
     prior = trained if is_trained else BetaPrior.from_mean(mean, strength)
     if not is_trained:
-        st.button("Back to the trained prior", on_click=_forget_prior, width="stretch")
+        st.button(
+            "Back to the trained prior",
+            on_click=set_mask_controls,
+            args=(entry,),
+            kwargs={"threshold": False},
+            width="stretch",
+        )
     mode = st.segmented_control(
         "Rule",
         list(MODES),
@@ -245,11 +264,6 @@ def mask_controls(entry: ModelEntry) -> tuple[BetaPrior, MaskRule]:
         "keeps only them.",
     )
     return prior, MaskRule(mode, threshold=threshold)
-
-
-def _forget_prior() -> None:
-    st.session_state.pop("prior", None)
-    st.session_state.pop("strength", None)
 
 
 def default_threshold(entry: ModelEntry) -> float:
@@ -306,7 +320,7 @@ def track_controls(user_names: list[str]) -> ViewSettings:
     with st.expander("Tracks", icon=":material/tune:"):
         table = st.data_editor(
             _track_rows(tuple(user_names), st.session_state.get(TRACKS_OF_SESSION, ())),
-            key=TRACK_TABLE,
+            key=f"{TRACK_TABLE}-{st.session_state.get(TRACK_TABLE, 0)}",
             hide_index=True,
             height="content",
             column_order=["show", "row", "order", "height", "scale", "top"],

@@ -2,7 +2,14 @@
 
 import streamlit as st
 
-from pages.parts.controls import TRACK_TABLE, TRACKS_OF_SESSION, Place, check_choices
+from pages.parts.controls import (
+    PROBLEMS,
+    TRACK_TABLE,
+    TRACKS_OF_SESSION,
+    Place,
+    check_choices,
+    set_mask_controls,
+)
 from pages.parts.genome import SHOWN, camera, look_at
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.errors import InputError
@@ -87,23 +94,27 @@ def _restore(dataset: Dataset, entries: dict[str, ModelEntry]) -> None:
             )
         check_choices(session, upload.name, dataset, entries)
         dataset.locate(session.gene or dataset.default_gene)
-        apply_session(session)
+        apply_session(session, dataset, entries)
     except InputError as error:
         st.session_state["session-problem"] = str(error)
 
 
-def apply_session(session: Session) -> None:
+def apply_session(session: Session, dataset: Dataset, entries: dict[str, ModelEntry]) -> None:
     """Set all controls to what a session says; only in a callback, before they are drawn."""
+    state = st.session_state
+    model = session.model or next(iter(entries), "")
+    if model:
+        set_mask_controls(entries[model], threshold=False)
+    plain = {"gene": dataset.default_gene, "cell": next(iter(dataset.cells)), "model": model}
     for key, name in QUERY.items():
         value = getattr(session, name)
-        if key == "region":
-            continue
         if value in (None, ""):
-            st.session_state.pop(key, None)
-        else:
-            st.session_state[key] = value
-    st.session_state["selections"] = list(session.selections)
-    st.session_state.pop(TRACK_TABLE, None)
-    st.session_state[TRACKS_OF_SESSION] = session.tracks
-    st.session_state[SHOWN] = session.gene
+            value = plain.get(key)
+        if key != "region" and (value is not None or key == "cutoff"):
+            state[key] = value
+    state["selections"] = list(session.selections)
+    state[TRACK_TABLE] = state.get(TRACK_TABLE, 0) + 1
+    state[TRACKS_OF_SESSION] = session.tracks
+    state[SHOWN] = state["gene"]
+    state[PROBLEMS] = []
     look_at(session.region)

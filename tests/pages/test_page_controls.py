@@ -176,7 +176,7 @@ def test_a_session_brings_everything_back(app, open_app):
     other = open_app()
     restore(other, text)
     assert other.errors() == []
-    other.settle()
+    assert other.settle().warnings() == []
     for kind, key in (
         ("selectbox", "gene"),
         ("selectbox", "cell"),
