@@ -32,9 +32,13 @@ class Page(Driver):
         self.page.wait_for_selector(".s2e-plot .main-svg")
         self.until(lambda: not self.page.get_by_test_id("stProgress").count())
         self.until(lambda: all("…" not in self.number(name) for name in NUMBERS))
-        self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
         self.settle()
+        self.idle()
         return self
+
+    def idle(self) -> None:
+        """Wait until no script runs: a button that a run replaces loses the click."""
+        self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
     def address(self) -> dict[str, str]:
         """The parameters in the page's address."""
@@ -46,6 +50,7 @@ class Page(Driver):
     def download(self, button: str) -> Path:
         """What a download button hands out."""
         self.open_tab("Download")
+        self.idle()
         with self.page.expect_download() as found:
             self.page.get_by_role("button", name=button, exact=True).click()
         return Path(found.value.path())
@@ -289,6 +294,7 @@ def test_a_session_file_brings_the_view_back(visit, level):
     page.page.get_by_role("menuitem", name="Add to selection").click()
     page.open_tab("Selection")
     page.page.get_by_text("Nothing selected yet").wait_for(state="detached")
+    page.ready()
     file = page.download("Session (JSON)")
     content = json.loads(file.read_text())
     assert content["region"] == page.page.locator(".s2e-locus").inner_text()
