@@ -108,7 +108,8 @@ def _distal(split: str, found: Evaluation) -> str:
     assert found.promoter_only is not None
     whole, closed = found.fit.mse, found.promoter_only.mse
     verdict = {
-        "better than": "so bases outside the promoter carry part of the prediction",
+        "better than": "so the prediction uses bases outside the promoter (part of the loss may be "
+        "that training never closed them all)",
         "no better than": "so the prediction does not rest on bases outside the promoter",
         "worse than": "so what it takes from bases outside the promoter does not help",
     }[_compare(whole, closed, SAME_ERROR * closed, True)]

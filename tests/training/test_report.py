@@ -37,7 +37,7 @@ def test_better_and_worse_than_the_baselines() -> None:
 
 
 def test_what_lies_outside_the_promoter() -> None:
-    assert "carry part of the prediction" in told(report(0.2, 0.3, None))
+    assert "uses bases outside the promoter" in told(report(0.2, 0.3, None))
     assert "does not rest on bases outside" in told(report(0.2, 0.201, None))
     assert "does not help" in told(report(0.3, 0.2, None))
 
