@@ -135,6 +135,8 @@ class Evaluation:
     promoter_only : the same with every base outside the promoter masked; None where that was not
         computed.
     mask_ratio : mean of Σ mask / L (soft masks: the mean of soft values, as the paper reports).
+    mask_p90 : mean over windows of the 90th percentile of the mask's mean, unedited: at about this
+        threshold a hard rule keeps a tenth of the window, as the paper's retraining does.
     mask_scores : None where the data set has no planted truth.
     predictions : float32 [N].
     """
@@ -143,6 +145,7 @@ class Evaluation:
     fit: Fit
     promoter_only: Fit | None
     mask_ratio: float
+    mask_p90: float
     mask_scores: MaskScores | None
     predictions: NDArray[np.float32]
 
@@ -171,7 +174,7 @@ def evaluate(
         untrained = untrained.to(device).eval()
     count = len(examples)
     promoter = model.promoter(examples.length)
-    predicted, closed, ratios = np.empty((3, count), np.float32)
+    predicted, closed, ratios, high = np.empty((4, count), np.float32)
     causal: list[NDArray[np.bool_]] = []
     scores: dict[str, list[NDArray[np.float32]]] = {}
     for i, example in enumerate(examples.table):
@@ -180,12 +183,14 @@ def evaluate(
         bases = batch.one_hot
         predicted[i] = out.prediction.float().item()
         ratios[i] = out.mask.float().mean().item()
+        mean = _mean(out)
+        high[i] = np.quantile(mean, 0.9)
         if untrained is not None:
             alone = torch.zeros_like(out.mask)
             alone[:, promoter] = 1
             closed[i] = model.predict(bases, batch.signals, batch.features, alone).float().item()
         if truth is not None:
-            values = {"mask": _mean(out), **anchor_scores(batch.signals[0].cpu().numpy())}
+            values = {"mask": mean, **anchor_scores(batch.signals[0].cpu().numpy())}
             if untrained is not None:
                 values["untrained"] = _mean(untrained.posterior_parameters(bases, batch.signals))
             true, counted = truth(example)
@@ -199,6 +204,7 @@ def evaluate(
         fit_metrics(predicted, examples.label),
         None if untrained is None else fit_metrics(closed, examples.label),
         float(ratios.mean()),
+        float(high.mean()),
         _mask_scores(causal, scores),
         predicted,
     )

@@ -15,7 +15,7 @@ def report(
         anchors = {"DNase": 0.32, "DNase × H3K27ac × contact": 0.62}
         scores = MaskScores(0.066, mask, untrained, anchors)
     found = Evaluation(
-        40, Fit(mse, 0.3, 0.8), Fit(promoter_only, 0.3, 0.7), 0.36, scores, np.zeros(40)
+        40, Fit(mse, 0.3, 0.8), Fit(promoter_only, 0.3, 0.7), 0.36, 0.5, scores, np.zeros(40)
     )
     return SplitReport(found, Fit(0.5, 0.6, None), Fit(0.3, 0.4, 0.6))
 

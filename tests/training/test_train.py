@@ -79,6 +79,7 @@ def test_the_card_says_everything(trained: Path, small: Path) -> None:
     for word in ("--variant soft", "--preset tiny", "--window 2048", "--finetune-window 3000"):
         assert word in card["command"]
     assert "--set window=4096" in card["command"]
+    assert 0 < card["threshold"] < 1
     for split, count in (("validation", 8), ("test", 6)):
         metrics = card["metrics"][split]
         assert metrics["examples"] == count
@@ -202,6 +203,8 @@ def test_planted_truth_is_scored(small: Path, tmp_path: Path) -> None:
     mse = ((alone - batch.label) ** 2).mean().item()
     assert found.promoter_only.mse == pytest.approx(mse, rel=1e-4)
     assert found.mask_ratio == pytest.approx(out.mask.mean().item(), rel=1e-5)
+    high = np.quantile((out.alpha / (out.alpha + out.beta)).numpy(), 0.9, axis=1)
+    assert found.mask_p90 == pytest.approx(high.mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize(
