@@ -27,16 +27,17 @@ def readout(window: Window, scene: Scene, prediction: Prediction | None, seconds
     """
     ratio = None if scene.mask is None else float(scene.mask.mean(dtype="float64"))
     peaks = None if scene.peaks is None else peaks_ratio(scene.peaks, window.interval)
-    columns = st.columns(5)
+    # A row that wraps: on narrow pages a number must never be cut.
+    row = st.container(horizontal=True)
     _number(
-        columns[0],
+        row,
         "Predicted",
         None if prediction is None else f"{prediction.expression:.3f}",
         "log10(CAGE + 1)",
         "Expression under the mask on show: turn the prior or the rule and it is computed again.",
     )
     _number(
-        columns[1],
+        row,
         "Measured",
         "none" if window.label is None else f"{window.label:.3f}",
         # The page says "simulated" in other places; here the unit must fit.
@@ -44,21 +45,21 @@ def readout(window: Window, scene: Scene, prediction: Prediction | None, seconds
         f"{window.gene.name} in {window.cell}, from the data set's expression table.",
     )
     _number(
-        columns[2],
+        row,
         "Mask ratio",
         None if ratio is None else f"{100 * ratio:.2f} %",
         "of the window",
         "The sum of the mask over the window's 200,000 bp; the promoter's 2,000 bp count fully.",
     )
     _number(
-        columns[3],
+        row,
         "Peak ratio",
         None if peaks is None else f"{100 * peaks:.2f} %",
         "of the window",
         "The share of the window's 200,000 bp that lie inside peaks.",
     )
     _number(
-        columns[4],
+        row,
         "Model run",
         None if prediction is None else f"{seconds:.1f} s",
         "running" if prediction is None else f"{prediction.device}, {prediction.implementation}",
@@ -78,6 +79,7 @@ def _number(box: DeltaGenerator, name: str, value: str | None, unit: str, meanin
         delta_arrow="off",
         help=meaning,
         border=True,
+        width="stretch",
     )
 
 

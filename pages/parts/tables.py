@@ -87,13 +87,13 @@ def feature_table(frame: pd.DataFrame, tss: int, key: str, empty: str) -> pd.Dat
     )
     rows = event.selection.rows
     chosen = frame.iloc[rows]
-    left, middle, right = st.columns([2, 2, 5], vertical_alignment="center")
-    if left.button("Show on the figure", key=f"show-{key}", disabled=chosen.empty):
+    row = st.container(horizontal=True, vertical_alignment="center")
+    if row.button("Show on the figure", key=f"show-{key}", disabled=chosen.empty):
         _show(chosen)
-    if middle.button("Add to selection", key=f"add-{key}", disabled=chosen.empty):
+    if row.button("Add to selection", key=f"add-{key}", disabled=chosen.empty):
         _add(chosen, PALETTE["elements" if "mean_mask" in frame else "peaks"])
     picked = f"{len(chosen)} of {len(frame)} rows picked" if rows else f"{len(frame)} rows"
-    right.caption(f"{picked}; downloads take {'these' if rows else 'all of them'}.")
+    row.caption(f"{picked}; downloads take {'these' if rows else 'all of them'}.")
     return chosen if rows else frame
 
 

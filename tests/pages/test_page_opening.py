@@ -34,7 +34,7 @@ def compare(app, found: dict) -> None:
     assert numbers["Predicted"] == f"{found['expression']['predicted']:.3f}"
     assert numbers["Measured"] == f"{found['expression']['measured']:.3f}"
     assert numbers["Mask ratio"] == f"{100 * found['mask']['ratio']:.2f} %"
-    assert numbers["MACS3 ratio"] == f"{100 * found['peaks']['ratio']:.2f} %"
+    assert numbers["Peak ratio"] == f"{100 * found['peaks']['ratio']:.2f} %"
     table = app.table("elements")
     shown = [] if table is None else table.to_dict("records")
     assert len(shown) == len(found["elements"])
