@@ -220,7 +220,7 @@ def test_prior_and_threshold_move_elements_and_readout(visit, level):
     page.open_tab("Learned elements")
     page.page.get_by_text("No element: no stretch of the mask meets the rule").wait_for()
     page.open_tab("Download")
-    assert page.page.get_by_role("button", name="Elements (BED9)").is_disabled()
+    page.until(page.page.get_by_role("button", name="Elements (BED9)").is_disabled)
     assert page.number("Predicted") == found  # the soft mask is the same
 
 
