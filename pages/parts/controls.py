@@ -14,7 +14,7 @@ from seq2exp.genome.annotation import Gene
 from seq2exp.genome.locus import Interval
 from seq2exp.inference.predictor import MODES, MaskRule
 from seq2exp.model.beta import BetaPrior
-from seq2exp.model.checkpoint import ModelEntry
+from seq2exp.model.checkpoint import ModelEntry, suggested_threshold
 from seq2exp.model.config import ModelConfig
 from seq2exp.tracks.peaks import PeakCaller, PeakParameters
 from seq2exp.view.tracks import ROW_HEIGHTS, ROW_ORDER, ROW_TITLES, ViewSettings
@@ -172,7 +172,7 @@ def set_mask_controls(entry: ModelEntry, *, threshold: bool = True) -> None:
     st.session_state["prior"] = round(trained.mean, 3)
     st.session_state["strength"] = round(trained.strength, 4)
     if threshold:
-        st.session_state["threshold"] = default_threshold(entry)
+        st.session_state["threshold"] = suggested_threshold(entry.card)
 
 
 def _model_changed(entries: dict[str, ModelEntry]) -> None:
@@ -255,8 +255,8 @@ def mask_controls(entry: ModelEntry) -> tuple[BetaPrior, MaskRule]:
     threshold = st.slider(
         "Threshold on the mask mean",
         *LIMITS["threshold"],
-        default_threshold(entry),
-        0.005,
+        suggested_threshold(entry.card),
+        0.001,
         format="%.3f",
         key="threshold",
         bind="query-params",
@@ -264,11 +264,6 @@ def mask_controls(entry: ModelEntry) -> tuple[BetaPrior, MaskRule]:
         "keeps only them.",
     )
     return prior, MaskRule(mode, threshold=threshold)
-
-
-def default_threshold(entry: ModelEntry) -> float:
-    """Return the threshold a model starts with, as its card suggests."""
-    return round(float(entry.card.get("threshold", DEFAULTS.threshold)), 3)
 
 
 def element_controls() -> tuple[int, int]:

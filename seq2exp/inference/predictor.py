@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from seq2exp.errors import InputError
 from seq2exp.genome.window import Window
 from seq2exp.model.beta import BetaPrior, MaskPosterior
-from seq2exp.model.checkpoint import load_model
+from seq2exp.model.checkpoint import load_model, suggested_threshold
 
 Mode = Literal["soft", "hard", "top"]
 MODES = ("soft", "hard", "top")
@@ -142,6 +142,7 @@ class Predictor:
         model, self.card = load_model(Path(model_path))
         self.model = model.to(self._device).eval().requires_grad_(False)
         self.config = self.model.config
+        self._threshold = suggested_threshold({"config": self.config.to_dict(), **self.card})
         self.model_id = str(self.card.get("id") or Path(model_path).stem)
         self.implementation = self.model.generator.implementation(self._device)
         self._lock = threading.Lock()
@@ -155,8 +156,8 @@ class Predictor:
 
     @property
     def default_rule(self) -> MaskRule:
-        """The rule of the network's own evaluation: means, or its threshold."""
-        return MaskRule(self.config.variant, threshold=self.config.threshold)
+        """The rule of the network's own evaluation, with the threshold that its card suggests."""
+        return MaskRule(self.config.variant, threshold=self._threshold)
 
     def posterior(self, window: Window, progress: Progress | None = None) -> MaskPosterior:
         """Return the mask's posterior under the prior of training.

@@ -96,6 +96,14 @@ def load_model(path: str | PathLike[str]) -> tuple[Seq2Exp, dict[str, Any]]:
     return model, {"title": path.stem, "variant": model.config.variant, **card}
 
 
+def suggested_threshold(card: Mapping[str, Any]) -> float:
+    """Return the mask threshold that a model starts with: its card's, else its network's.
+
+    Rounded to three decimals, so that what a slider shows is what is used.
+    """
+    return round(float(card.get("threshold", card["config"]["threshold"])), 3)
+
+
 def read_card(path: str | PathLike[str]) -> dict[str, Any]:
     """Return a model's card; `InputError` where it is not a JSON object."""
     try:

@@ -196,7 +196,8 @@ class ContactMap:
         except RuntimeError as error:
             problem = error
         try:
-            has = [int(r) for r in hictkpy.MultiResFile(str(self.path)).resolutions()]
+            resolutions = hictkpy.MultiResFile(str(self.path)).resolutions()
+            has = np.asarray(resolutions, dtype=np.int64).tolist()
         except RuntimeError:
             has = []
         if has and self.resolution not in has:

@@ -9,7 +9,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from seq2exp.errors import InputError
-from seq2exp.model.checkpoint import ModelEntry, list_models, load_model, save_model
+from seq2exp.model.checkpoint import (
+    ModelEntry,
+    list_models,
+    load_model,
+    save_model,
+    suggested_threshold,
+)
 from seq2exp.model.config import ModelConfig
 
 TINY = {"promoter": 8, "window": 40}
@@ -128,3 +134,9 @@ def test_half_precision_files_load_as_float32(model, tmp_path):
     save_file({k: v.half() for k, v in load_file(path).items()}, path)
     loaded, _ = load_model(path)
     assert {p.dtype for p in loaded.parameters()} == {torch.float32}
+
+
+def test_the_card_suggests_a_threshold_and_the_network_has_one() -> None:
+    config = ModelConfig.soft("tiny").to_dict()
+    assert suggested_threshold({"config": config}) == 0.5
+    assert suggested_threshold({"config": config, "threshold": 0.11349}) == 0.113
