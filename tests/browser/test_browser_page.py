@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,9 +92,9 @@ def visit(chromium, address: str) -> Iterator:
     """Open the page by a deep link and wait for the model; afterwards no script may have failed."""
     contexts, pages = [], []
 
-    def opened(scheme: str = "light", **link: str) -> Page:
+    def opened(scheme: str = "light", width: int = 1280, **link: str) -> Page:
         context = chromium.new_context(
-            viewport={"width": 1280, "height": 1400}, color_scheme=scheme, accept_downloads=True
+            viewport={"width": width, "height": 1400}, color_scheme=scheme, accept_downloads=True
         )
         contexts.append(context)
         page = Page(context.new_page())
@@ -356,3 +357,13 @@ def test_dark_pages_have_a_dark_figure(visit):
     matplotlib = pytest.importorskip("matplotlib.image")
     pixels = matplotlib.imread(io.BytesIO(shot))[..., :3]
     assert np.median(pixels) < 0.3
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1920, "dark")])
+def test_nothing_is_wider_than_the_page(visit, width, scheme):
+    page = visit(scheme=scheme, width=width)
+    main = page.page.get_by_test_id("stMain")
+    assert main.evaluate("node => node.scrollWidth - node.clientWidth") <= 0
+    # The README's pictures: SEQ2EXP_SCREENSHOTS=data/screenshots pytest tests/browser -k wider
+    if folder := os.environ.get("SEQ2EXP_SCREENSHOTS"):
+        page.page.screenshot(path=Path(folder) / f"browser-{width}.png")
