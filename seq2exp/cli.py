@@ -93,7 +93,10 @@ def demo(
 @app.command()
 def train(
     dataset: DatasetFile,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The model's .safetensors.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The model; default: runs/PRESET-VARIANT.safetensors."),
+    ] = None,
     root: Root = None,
     variant: Annotated[str, typer.Option(help="soft or hard.")] = "soft",
     preset: Annotated[str, typer.Option(help="paper, demo or tiny.")] = "paper",
@@ -101,12 +104,18 @@ def train(
         list[str] | None, typer.Option(help="Cell type, once for each; default: all measured.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of weights, order and sampled masks.")] = 2222,
-    steps: Annotated[int, typer.Option(help="Optimisation steps.")] = 50_000,
-    batch_size: Annotated[int, typer.Option(help="Windows a step.")] = 8,
-    window: Annotated[
-        int | None, typer.Option(help="Central bases to train on; default: the whole window.")
+    steps: Annotated[
+        int | None, typer.Option(help="Optimisation steps; default: the preset's.")
     ] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Windows a step; default: the preset's.")
+    ] = None,
+    window: Annotated[
+        int | None, typer.Option(help="Central bases to train on; default: the preset's.")
+    ] = None,
+    lr: Annotated[
+        float | None, typer.Option(help="Peak learning rate; default: the preset's.")
+    ] = None,
     lr_floor: Annotated[float | None, typer.Option(help="Last learning rate.")] = None,
     finetune_steps: Annotated[int, typer.Option(help="Steps of a second phase.")] = 0,
     finetune_window: Annotated[int | None, typer.Option(help="Its central bases.")] = None,
@@ -126,13 +135,12 @@ def train(
     title: Annotated[str | None, typer.Option(help="Of the model's card.")] = None,
 ) -> None:
     """Train a network and write it with its card."""
-    from seq2exp.training.objective import PEAK_LR
     from seq2exp.training.train import parse_switches
     from seq2exp.training.train import train as run
 
     path = run(
         _dataset_path(dataset),
-        out,
+        Path("runs") / f"{preset}-{variant}.safetensors" if out is None else out,
         root=root,
         variant=variant,
         preset=preset,
@@ -141,7 +149,7 @@ def train(
         steps=steps,
         batch_size=batch_size,
         window=window,
-        lr=PEAK_LR if lr is None else lr,
+        lr=lr,
         lr_floor=lr_floor,
         finetune_steps=finetune_steps,
         finetune_window=finetune_window,

@@ -33,7 +33,8 @@ from seq2exp.training.batches import Batches, Examples, OrderedBatches, Progress
 from seq2exp.training.callbacks import CsvLog, KeepBest, KeepLast, Report, load_best
 from seq2exp.training.evaluation import baselines, evaluate
 from seq2exp.training.module import Optimisation, Seq2ExpModule
-from seq2exp.training.objective import GRADIENT_CLIP, PEAK_LR
+from seq2exp.training.objective import GRADIENT_CLIP
+from seq2exp.training.presets import TRAINING_PRESETS
 from seq2exp.training.progress import RichProgress
 from seq2exp.training.report import SplitReport, summary
 from seq2exp.training.truth import planted_truth
@@ -65,10 +66,10 @@ def train(
     preset: str = "paper",
     cells: Sequence[str] | None = None,
     seed: int = 2222,
-    steps: int = 50_000,
-    batch_size: int = 8,
+    steps: int | None = None,
+    batch_size: int | None = None,
     window: int | None = None,
-    lr: float = PEAK_LR,
+    lr: float | None = None,
     lr_floor: float | None = None,
     finetune_steps: int = 0,
     finetune_window: int | None = None,
@@ -97,11 +98,13 @@ def train(
     switches : model settings by name that differ from the variant's (`ModelConfig`).
     cells : cell types to learn from; default all with expression.
     seed : of the initial weights, the order of examples, and the sampled masks.
-    window : central bases to train on; default the model's whole window.
-    lr, lr_floor : the schedule's peak and end; the end defaults to a fifth, as published.
+    steps, batch_size, window, lr : of the first phase; window is the central bases to train on.
+        What is not given is the preset's (`TRAINING_PRESETS`).
+    lr_floor : the schedule's end; defaults to a fifth of its peak, as published.
     finetune_steps, finetune_window, finetune_batch_size, finetune_lr : a second phase, from the
         first one's best weights, on longer windows; its peak rate defaults to a fifth of `lr`.
-    validate_every : steps between validations; default a twentieth of the phase.
+    validate_every : steps between validations; default the preset's where its steps are kept, else
+        a twentieth of the phase.
     accelerator, devices, precision : as Lightning's Trainer has them, for one device ("1," is the
         second one); the precision defaults to bf16 on a CUDA device, as published, and to float32
         elsewhere.
@@ -123,17 +126,26 @@ def train(
     if out.suffix != ".safetensors":
         raise InputError(f"The model's file {out} must end in .safetensors.")
     config = _config(variant, preset, switches)
+    usual = TRAINING_PRESETS[preset]
+    if validate_every is None and steps is None:
+        validate_every = usual.validate_every
+    peak = usual.lr if lr is None else lr
     dataset = Dataset.load(dataset_path, root=root)
     if cells is None:
         cells = [name for name, cell in dataset.cells.items() if cell.expression is not None]
     phases = _phases(
         config,
-        first=(steps, window or config.window, batch_size, lr),
+        first=(
+            usual.steps if steps is None else steps,
+            window or min(usual.window or config.window, config.window),
+            usual.batch_size if batch_size is None else batch_size,
+            peak,
+        ),
         second=(
             finetune_steps,
             finetune_window or config.window,
             finetune_batch_size,
-            lr / 5 if finetune_lr is None else finetune_lr,
+            peak / 5 if finetune_lr is None else finetune_lr,
         ),
         lr_floor=lr_floor,
         validate_every=validate_every,
