@@ -117,9 +117,11 @@ def train(
         float | None, typer.Option(help="Peak learning rate; default: the preset's.")
     ] = None,
     lr_floor: Annotated[float | None, typer.Option(help="Last learning rate.")] = None,
-    finetune_steps: Annotated[int, typer.Option(help="Steps of a second phase.")] = 0,
+    finetune_steps: Annotated[
+        int | None, typer.Option(help="Steps of a second phase; default: the preset's.")
+    ] = None,
     finetune_window: Annotated[int | None, typer.Option(help="Its central bases.")] = None,
-    finetune_batch_size: Annotated[int, typer.Option(help="Its windows a step.")] = 1,
+    finetune_batch_size: Annotated[int | None, typer.Option(help="Its windows a step.")] = None,
     finetune_lr: Annotated[float | None, typer.Option(help="Its peak learning rate.")] = None,
     validate_every: Annotated[int | None, typer.Option(help="Steps between validations.")] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",

@@ -63,7 +63,7 @@ def summary(
     # Choices were made on validation; what generalises is read from the test split where there is.
     split = "test" if "test" in reports else "validation"
     if reports[split].evaluation.promoter_only is not None:
-        lines.append(_distal(split, reports[split].evaluation))
+        lines.append(_distal(split, reports[split]))
     scores = reports[split].evaluation.mask_scores
     if scores is not None:
         lines.append(_mask(split, scores, config.variant, reports[split].evaluation.mask_ratio))
@@ -104,15 +104,22 @@ def _prediction(split: str, report: SplitReport) -> str:
     return text + " and ".join(parts) + "."
 
 
-def _distal(split: str, found: Evaluation) -> str:
+def _distal(split: str, report: SplitReport) -> str:
+    found = report.evaluation
     assert found.promoter_only is not None
     whole, closed = found.fit.mse, found.promoter_only.mse
-    verdict = {
-        "better than": "so the prediction uses bases outside the promoter (part of the loss may be "
-        "that training never closed them all)",
-        "no better than": "so the prediction does not rest on bases outside the promoter",
-        "worse than": "so what it takes from bases outside the promoter does not help",
-    }[_compare(whole, closed, SAME_ERROR * closed, True)]
+    if closed > report.mean.mse:
+        # Training never closed a whole window; such an error is no measure of what lies there.
+        verdict = (
+            "worse than the training mean: such a mask is foreign to it, so this does not tell how "
+            "much the prediction owes to bases outside the promoter"
+        )
+    else:
+        verdict = {
+            "better than": "so the prediction uses bases outside the promoter",
+            "no better than": "so the prediction does not rest on bases outside the promoter",
+            "worse than": "so what it takes from bases outside the promoter does not help",
+        }[_compare(whole, closed, SAME_ERROR * closed, True)]
     return (
         f"With everything outside the promoter masked, its {split} MSE is {closed:.3f} instead of "
         f"{whole:.3f}, {verdict}."

@@ -14,7 +14,7 @@ import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -71,9 +71,9 @@ def train(
     window: int | None = None,
     lr: float | None = None,
     lr_floor: float | None = None,
-    finetune_steps: int = 0,
+    finetune_steps: int | None = None,
     finetune_window: int | None = None,
-    finetune_batch_size: int = 1,
+    finetune_batch_size: int | None = None,
     finetune_lr: float | None = None,
     validate_every: int | None = None,
     accelerator: str = "auto",
@@ -99,12 +99,12 @@ def train(
     cells : cell types to learn from; default all with expression.
     seed : of the initial weights, the order of examples, and the sampled masks.
     steps, batch_size, window, lr : of the first phase; window is the central bases to train on.
-        What is not given is the preset's (`TRAINING_PRESETS`).
+        What is not given is the preset's (`TRAINING_PRESETS`); its second phase and its validations
+        belong to its steps, so they are kept only where `steps` is not given.
     lr_floor : the schedule's end; defaults to a fifth of its peak, as published.
     finetune_steps, finetune_window, finetune_batch_size, finetune_lr : a second phase, from the
         first one's best weights, on longer windows; its peak rate defaults to a fifth of `lr`.
-    validate_every : steps between validations; default the preset's where its steps are kept, else
-        a twentieth of the phase.
+    validate_every : steps between validations; default the preset's, else a twentieth of the phase.
     accelerator, devices, precision : as Lightning's Trainer has them, for one device ("1," is the
         second one); the precision defaults to bf16 on a CUDA device, as published, and to float32
         elsewhere.
@@ -127,8 +127,16 @@ def train(
         raise InputError(f"The model's file {out} must end in .safetensors.")
     config = _config(variant, preset, switches)
     usual = TRAINING_PRESETS[preset]
-    if validate_every is None and steps is None:
-        validate_every = usual.validate_every
+    if steps is not None:
+        usual = replace(
+            usual,
+            validate_every=None,
+            finetune_steps=0,
+            finetune_window=None,
+            finetune_batch_size=1,
+        )
+    if finetune_steps is not None:
+        usual = replace(usual, finetune_steps=finetune_steps)
     peak = usual.lr if lr is None else lr
     dataset = Dataset.load(dataset_path, root=root)
     if cells is None:
@@ -142,13 +150,13 @@ def train(
             peak,
         ),
         second=(
-            finetune_steps,
-            finetune_window or config.window,
-            finetune_batch_size,
+            usual.finetune_steps,
+            finetune_window or min(usual.finetune_window or config.window, config.window),
+            usual.finetune_batch_size if finetune_batch_size is None else finetune_batch_size,
             peak / 5 if finetune_lr is None else finetune_lr,
         ),
         lr_floor=lr_floor,
-        validate_every=validate_every,
+        validate_every=usual.validate_every if validate_every is None else validate_every,
     )
     settings = {
         "dataset": dataset.digest,

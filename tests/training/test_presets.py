@@ -15,7 +15,13 @@ def test_the_paper_preset_is_published() -> None:
 
 def test_the_demo_preset_made_the_shipped_model() -> None:
     demo = TRAINING_PRESETS["demo"]
-    (phase,) = json.loads(CARD.read_text())["training"]["phases"]
-    assert (phase["window"], phase["batch_size"]) == (demo.window, demo.batch_size)
-    assert (phase["optimisation"]["steps"], phase["optimisation"]["lr"]) == (demo.steps, demo.lr)
-    assert phase["validate_every"] == demo.validate_every
+    first, longer = json.loads(CARD.read_text())["training"]["phases"]
+    assert (first["window"], first["batch_size"]) == (demo.window, demo.batch_size)
+    assert (first["optimisation"]["steps"], first["optimisation"]["lr"]) == (demo.steps, demo.lr)
+    assert first["validate_every"] == demo.validate_every
+    assert longer["optimisation"]["steps"] == demo.finetune_steps
+    assert (longer["window"], longer["batch_size"]) == (
+        demo.finetune_window,
+        demo.finetune_batch_size,
+    )
+    assert longer["optimisation"]["lr"] == demo.lr / 5

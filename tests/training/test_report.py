@@ -40,6 +40,9 @@ def test_what_lies_outside_the_promoter() -> None:
     assert "uses bases outside the promoter" in told(report(0.2, 0.3, None))
     assert "does not rest on bases outside" in told(report(0.2, 0.201, None))
     assert "does not help" in told(report(0.3, 0.2, None))
+    foreign = told(report(0.2, 0.6, None))  # above the mean predictor's 0.5
+    assert "foreign to it" in foreign
+    assert "uses bases" not in foreign
 
 
 def test_the_mask_against_signal_only_scores() -> None:
