@@ -129,21 +129,19 @@ def page() -> None:
     )
     with numbers:
         readout(window, scene, mask.prediction, mask.seconds)
-    length = dataset.lengths[window.interval.chrom]
-    on = window.interval.clip(length)
-    padding = tuple(
-        Interval(on.chrom, a, b)
-        for a, b in ((window.interval.start, on.start), (on.end, window.interval.end))
-        if a < b
-    )
-    picture = Picture(scene, settings, padding, mask.busy)
+    shown = window.interval.clip(dataset.lengths[window.interval.chrom])
+    picture = Picture(scene, settings, shown, mask.busy)
     if dataset.simulated:
         st.caption(":orange-badge[simulated] Nothing on this page was measured.")
     genome_figure(picture)
     frame = elements_frame(mask.elements)
     if mask.posterior is not None and peaks is not None:
         agreement(frame, peaks, window.interval)
-    tabs = st.tabs(["Learned elements", "MACS3 peaks", "Selection", "Download"])
+    if entry is not None and entry.card.get("summary"):
+        with st.expander(f"What {entry.id} learnt, and what not", icon=":material/school:"):
+            st.write(entry.card["summary"])
+            st.caption(f"Made by `{entry.card.get('command', '')}`")
+    tabs = st.tabs(["Learned elements", "Peaks", "Selection", "Download"])
     stamp = f"{place.gene.id}-{cell}-{hash((prior, rule, element_rule, entry and entry.id))}"
     with tabs[0]:
         picked = feature_table(

@@ -287,6 +287,8 @@ def _write(text: str, target: str) -> None:
     if target == "-":
         sys.stdout.write(text)
         return
+    if not Path(target).absolute().parent.is_dir():
+        raise InputError(f"Cannot write {target}: its folder does not exist; make it first.")
     try:
         with atomic_path(target) as draft:
             draft.write_text(text, encoding="utf-8")
@@ -342,7 +344,7 @@ def _print_answer(found: dict[str, Any]) -> None:
         console.print(table)
     else:
         console.print("No learned element passes these settings.")
-    for note in found["notes"]:
+    for note in (*found["notes"], *filter(None, [found["warning"]])):
         console.print(f"Note: {_plain(note)}")
 
 

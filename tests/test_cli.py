@@ -172,6 +172,7 @@ def test_without_json_it_is_a_table(run, gene, demo_yaml):
 
 def test_json_file_is_written_whole_or_not_at_all(run, gene, demo_yaml, tmp_path):
     target = tmp_path / "deep" / "answer.json"
+    target.parent.mkdir()
     arguments = ("--dataset", demo_yaml, "--no-peaks", "--json", target)
     code, out, _ = run("predict", gene, *arguments)
     assert (code, out) == (0, "")
@@ -181,6 +182,9 @@ def test_json_file_is_written_whole_or_not_at_all(run, gene, demo_yaml, tmp_path
     assert code == 2
     assert json.loads(target.read_text()) == first
     assert [path.name for path in target.parent.iterdir()] == ["answer.json"]
+    code, _, said = run("predict", gene, *arguments[:-1], tmp_path / "typo" / "answer.json")
+    assert code == 2 and "its folder does not exist" in said
+    assert not (tmp_path / "typo").exists()
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ DEFAULTS = Session()
 MODE_HELP = (
     "**soft** multiplies every base by its mask mean. **hard** keeps the bases whose mean reaches "
     "the threshold and drops the others. **top** keeps the given share of the window with the "
-    "highest means, the rule of the paper's retraining."
+    "highest means, the rule of the paper's retraining. Under soft the prediction hardly follows "
+    "the prior: the network's first norm takes out what changes at all bases alike."
 )
 #: Counts the sessions opened: the table of tracks begins anew with each.
 TRACK_TABLE = "track-table"
@@ -284,7 +285,8 @@ def element_controls() -> tuple[int, int]:
 
 def peak_controls(caller: PeakCaller) -> PeakParameters:
     """Ask for the q-value, or for the cutoff where peaks are called on a signal."""
-    st.subheader("MACS3 peaks", help=caller.source)
+    imported = caller.kind == "imported"
+    st.subheader("Imported peaks" if imported else "MACS3 peaks", help=caller.source)
     if caller.knob == "q":
         q = st.number_input(
             "q-value",

@@ -53,16 +53,14 @@ def downloads(
         st.markdown("**Figure** of the part on screen")
 
         def drawn(fmt: str) -> bytes:
-            view = looking.on(scene.interval)
+            view = looking.on(picture.window)
             specs = build_tracks(scene, view, picture.settings)
             return draw(specs, view, fmt, title=title, footer=footer, simulated=scene.simulated)
 
         def page() -> str:
-            view = looking.on(scene.interval)
+            view = looking.on(picture.window)
             specs = build_tracks(scene, view, picture.settings)
-            plot = figure(
-                specs, view, scene.interval, picture.settings, off_chromosome=picture.padding
-            )
+            plot = figure(specs, view, picture.window, picture.settings)
             return interactive_html(plot, title, footer, scene.simulated)
 
         for label, fmt, mime in (

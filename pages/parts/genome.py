@@ -29,15 +29,15 @@ class Picture:
     ----------
     scene, settings
         The domain objects and how they are shown.
-    padding : tuple of Interval
-        Parts of the window off the chromosome.
+    window : Interval
+        The part of the window that lies on the chromosome, and can be looked at.
     busy : str
         What is being computed; empty when nothing is.
     """
 
     scene: Scene
     settings: ViewSettings
-    padding: tuple[Interval, ...]
+    window: Interval
     busy: str
 
 
@@ -84,7 +84,7 @@ def genome_figure(picture: Picture) -> None:
     if st.session_state.pop(WISH, False):
         st.rerun()
     scene, settings = picture.scene, picture.settings
-    window = scene.interval
+    window = picture.window
     view = camera().on(window)
     _remember_in_address(view, window)
     specs = build_tracks(scene, view, settings)
@@ -96,7 +96,6 @@ def genome_figure(picture: Picture) -> None:
         settings,
         dark=st.context.theme.type == "dark",
         highlights=[mark for mark in marks if mark.chrom == window.chrom],
-        off_chromosome=picture.padding,
     )
     peaks = scene.peaks
     inside = [] if peaks is None else peaks[peaks["chrom"] == window.chrom]

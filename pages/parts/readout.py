@@ -65,7 +65,11 @@ def readout(window: Window, scene: Scene, prediction: Prediction | None, seconds
         "running" if prediction is None else f"{prediction.device}, {prediction.implementation}",
         "Time the model took for this view, on which device, by which selective scan.",
     )
-    for note in () if prediction is None else prediction.notes:
+    if prediction is None:
+        return
+    if prediction.warning:
+        st.warning(prediction.warning, icon=":material/warning:")
+    for note in prediction.notes:
         st.caption(f":material/info: {note}")
 
 

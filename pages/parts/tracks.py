@@ -56,8 +56,15 @@ def _read(name: str, file_id: str, _upload, _dataset: Dataset) -> OwnTrack:
         path = cache_dir() / "uploads" / f"{file_id}.bw"
         with atomic_path(path) as draft:
             draft.write_bytes(content)
-        signal = Signal(path)
-        if not any(resolve_chrom(chrom, _dataset.lengths) for chrom in signal.lengths):
+        try:
+            signal = Signal(path)
+            chroms = signal.lengths
+        except InputError:
+            path.unlink()
+            raise InputError(
+                f"{name} is not a readable bigWig; give the whole file, or a BED."
+            ) from None
+        if not any(resolve_chrom(chrom, _dataset.lengths) for chrom in chroms):
             raise InputError(_foreign(name, _dataset))
         return OwnTrack(title, signal=signal)
     frame = parse_bed(content.decode("utf-8", errors="replace"), name)

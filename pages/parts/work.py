@@ -138,6 +138,9 @@ def called_peaks(
     try:
         found = caller.cached(parameters)
         about = f"q ≤ {parameters.q:g}"
+        if caller.kind == "imported" and found is not None:
+            every = caller.cached(replace(parameters, q=1.0))
+            about = f"{len(found):,} of {0 if every is None else len(every):,} in the file: {about}"
         if caller.knob == "cutoff":
             about = f"signal ≥ {caller.cutoff(parameters):.3g}"
     except InputError as error:

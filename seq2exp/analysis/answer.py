@@ -117,6 +117,7 @@ def answer(
         "implementation": prediction.implementation,
         "simulated": simulated,
         "notes": [*window.notes, *prediction.notes],
+        "warning": prediction.warning,
     }
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from seq2exp.errors import InputError
-from seq2exp.genome.locus import Interval, parse_locus
+from seq2exp.genome.locus import Interval, parse_locus, resolve_chrom
+from seq2exp.view.tracks import ROW_ORDER
 
 VERSION = 1
 """Goes up when a session's keys change their meaning."""
@@ -169,7 +170,7 @@ _NUMBERS = {
     "merge_gap": (0, True, math.inf, False),
     "q": (0.0, False, 1.0, True),
     "cutoff": (0.0, False, math.inf, False),
-    "height": (0.0, False, math.inf, False),
+    "height": (0.0, False, 1000.0, True),
     "start": (0, True, math.inf, False),
     "end": (0, True, math.inf, False),
 }
@@ -198,7 +199,7 @@ def parse_session(
     """
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{source} is not a session: not JSON ({error}); save it again from the browser page."
         ) from None
@@ -287,9 +288,30 @@ def _build(kind: Any, content: Any, source: str, where: str, lengths: Any) -> An
             values[name] = None
         else:
             values[name] = _checked(name, value, label, lengths)
-    if kind is Selection and values["start"] >= values["end"]:
-        raise InputError(f"{source}: {where}ends before it starts; write start < end.")
+    if kind is Selection:
+        _check_place(values, f"{source}: {where}", lengths)
+    if kind is TrackSetting and values["key"] not in ROW_ORDER:
+        near = difflib.get_close_matches(values["key"], ROW_ORDER, n=1, cutoff=0)[0]
+        raise InputError(f"{source}: {where}names no row of the browser; did you mean '{near}'?")
     return kind(**values)
+
+
+def _check_place(values: dict[str, Any], label: str, lengths: Mapping[str, int] | None) -> None:
+    """Refuse a selection that is no interval, or not on the data set's chromosomes."""
+    chrom, start, end = values["chrom"], values["start"], values["end"]
+    if start >= end:
+        raise InputError(f"{label}ends before it starts; write start < end.")
+    if lengths is None:
+        return
+    known = resolve_chrom(chrom, lengths)
+    if known is None:
+        names = ", ".join(list(lengths)[:3])
+        raise InputError(f"{label}is on {chrom}, which this data set lacks; it has {names} ….")
+    if end > lengths[known]:
+        raise InputError(
+            f"{label}ends at {end:,}, beyond the {lengths[known]:,} bp of {known}; "
+            "open the data set it was saved on."
+        )
 
 
 def _checked(name: str, value: Any, label: str, lengths: Mapping[str, int] | None) -> Any:
@@ -333,9 +355,9 @@ def _message(label: str, name: str, value: Any) -> str:
     if name in _NUMBERS:
         low, low_in, high, high_in = _NUMBERS[name]
         kind = "a whole number" if name in _INTEGERS else "a number"
-        wanted = f"{kind} {'from' if low_in else 'above'} {low}"
+        wanted = f"{kind} {'of at least' if low_in else 'above'} {low:g}"
         if high < math.inf:
-            wanted += f" {'to' if high_in else 'and below'} {high}"
+            wanted += f" and {'at most' if high_in else 'below'} {high:g}"
     else:
         wanted = {
             "limit": "'max', 'p99' or a number above 0",

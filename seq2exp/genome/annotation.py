@@ -194,7 +194,9 @@ class Annotation:
         begins = sorted((key for key in self._by_text if key.startswith(wanted)), key=len)
         keys = begins[:n]
         if len(keys) < n:
-            keys += difflib.get_close_matches(wanted, self._by_text, n=n, cutoff=0.5)
+            near = difflib.get_close_matches(wanted, self._by_text, n=n, cutoff=0.5)
+            # Somebody who is far off still learns what names look like here.
+            keys += near or difflib.get_close_matches(wanted, self._by_text, n=3, cutoff=0.0)
         names: dict[str, None] = {}
         for key in keys:
             gene = self._by_text[key]

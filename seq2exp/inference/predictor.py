@@ -96,6 +96,8 @@ class Prediction:
         Of the model's card.
     notes
         Sentences to show beside the numbers.
+    warning
+        Why the expression must not be read as one; empty where it may be.
     """
 
     expression: float
@@ -107,6 +109,7 @@ class Prediction:
     model_id: str
     implementation: str
     notes: tuple[str, ...] = ()
+    warning: str = ""
 
     @property
     def ratio(self) -> float:
@@ -256,6 +259,7 @@ class Predictor:
             model_id=self.model_id,
             implementation=self.implementation,
             notes=notes,
+            warning=self._out_of_range(expression),
         )
 
     def applied(self, rule: MaskRule) -> tuple[MaskRule, tuple[str, ...]]:
@@ -266,6 +270,17 @@ class Predictor:
                 f"with a mean of at least {rule.threshold:g}.",
             )
         return rule, ()
+
+    def _out_of_range(self, expression: float) -> str:
+        """Return what to say of a prediction far from every label of training."""
+        known = self.card.get("label_range")
+        if not known or known[0] - 1 <= expression <= known[1] + 1:
+            return ""
+        return (
+            f"The prediction {expression:.3g} is out of range: the model was trained on labels "
+            f"from {known[0]:.3g} to {known[1]:.3g}. These inputs are unlike its training data; do "
+            "not read it as an expression."
+        )
 
     def _tensor(self, values: NDArray) -> torch.Tensor:
         """Return [1, ...] of an array, on the device."""

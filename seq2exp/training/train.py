@@ -243,6 +243,7 @@ def train(
         },
         "cells": list(cells),
         "label": f"log10({training.label_name} + 1)",
+        "label_range": [float(training.label.min()), float(training.label.max())],
         # Where the page starts: a hard network's own threshold, a tenth of the bases for soft.
         "threshold": config.threshold if config.variant == "hard" else found.mask_p90,
         "metrics": {split: made.to_dict() for split, made in reports.items()},

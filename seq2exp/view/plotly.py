@@ -41,7 +41,6 @@ def figure(
     settings: ViewSettings,
     dark: bool = False,
     highlights: Sequence[Interval] = (),
-    off_chromosome: Sequence[Interval] = (),
 ) -> dict[str, Any]:
     """Draw rows under each other on one genome axis.
 
@@ -59,8 +58,6 @@ def figure(
         Whether the page is dark; the background stays transparent.
     highlights : sequence of Interval
         Spans marked through all rows.
-    off_chromosome : sequence of Interval
-        Parts of the window that are padding.
 
     Returns
     -------
@@ -92,7 +89,6 @@ def figure(
         rows.append({"key": spec.key, "title": spec.title, "axis": axis})
         top = bottom
     layout["shapes"] += _through_rows(highlights, HIGHLIGHT, 0.22)
-    layout["shapes"] += _through_rows(off_chromosome, ink.muted, 0.18)
     layout["meta"] = {
         "alt": alt_text(specs, viewport),
         "rows": rows,

@@ -17,6 +17,7 @@ from seq2exp.export.session import (
     read_session,
 )
 from seq2exp.genome.locus import Interval
+from seq2exp.view.tracks import ROW_ORDER
 
 FULL = Session(
     dataset="K562 chr22",
@@ -67,7 +68,7 @@ sessions = st.builds(
     tracks=st.lists(
         st.builds(
             TrackSetting,
-            key=st.text(max_size=5),
+            key=st.sampled_from(ROW_ORDER),
             visible=st.booleans(),
             height=st.none() | st.floats(0.1, 9),
             scale=st.sampled_from([None, "linear", "log1p"]),
@@ -149,13 +150,13 @@ def test_a_region_before_the_first_base_is_written_from_base_1():
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ({"prior": "half"}, "'prior' is 'half'; give a number above 0.0 and below 1.0"),
-        ({"prior": "1"}, "'prior' is 1.0; give a number above 0.0 and below 1.0"),
+        ({"prior": "half"}, "'prior' is 'half'; give a number above 0 and below 1"),
+        ({"prior": "1"}, "'prior' is 1.0; give a number above 0 and below 1"),
         ({"prior": "nan"}, "'prior' is nan"),
-        ({"strength": "inf"}, "'strength' is inf; give a number above 0.0"),
+        ({"strength": "inf"}, "'strength' is inf; give a number above 0"),
         ({"mode": "medium"}, "'mode' is 'medium'; give 'soft' or 'hard' or 'top'"),
-        ({"threshold": "1.5"}, "a number above 0.0 to 1.0"),
-        ({"length": "2.5"}, "a whole number from 1"),
+        ({"threshold": "1.5"}, "a number above 0 and at most 1"),
+        ({"length": "2.5"}, "a whole number of at least 1"),
         ({"region": "chr1:9-2"}, "the link's 'region'"),
         ({"region": "chr1:1-2000"}, "the link's 'region'"),
     ],
@@ -186,15 +187,15 @@ def edited(**changes):
         (edited(version=2), "has version 2, this program reads version 1"),
         (edited(version=True), "has version True"),
         (edited(treshold=0.4), "'treshold' is not a key of a session; did you mean 'threshold'?"),
-        (edited(threshold="high"), "'threshold' is 'high'; give a number above 0.0 to 1.0"),
+        (edited(threshold="high"), "'threshold' is 'high'; give a number above 0 and at most 1"),
         (edited(threshold=True), "'threshold' is True"),
         (edited(threshold=None), "'threshold' is None"),
-        (edited(q=0), "'q' is 0; give a number above 0.0 to 1.0"),
+        (edited(q=0), "'q' is 0; give a number above 0 and at most 1"),
         (edited(gene=5), "'gene' is 5; give text in quotes"),
         (edited(region="somewhere"), "'region': "),
         (edited(region="chr22:1-60,000,000"), "'region': "),
         (edited(region=7), "'region' is 7"),
-        (edited(min_length=0), "a whole number from 1"),
+        (edited(min_length=0), "a whole number of at least 1"),
         (edited(tracks={}), "'tracks' is not a list"),
         (edited(tracks=["mask"]), "tracks[0] is not an object"),
         (edited(tracks__visible="yes"), "tracks[0] 'visible' is 'yes'; give true or false"),
@@ -202,9 +203,14 @@ def edited(**changes):
         (edited(tracks__limit=-1), "'max', 'p99' or a number above 0"),
         (edited(tracks__color="#000000"), "tracks[0] 'color' is not a key"),
         (edited(selections__color="red"), "a colour as #RRGGBB"),
-        (edited(selections__start=-1), "a whole number from 0"),
+        (edited(selections__start=-1), "a whole number of at least 0"),
         (edited(selections__end=1), "selections[0] ends before it starts"),
         (edited(selections=[{"chrom": "chr1", "start": 1}]), "selections[0] 'end' is missing"),
+        (edited(selections__chrom="chr99"), "is on chr99, which this data set lacks"),
+        (edited(selections__end=10**9), "beyond the 50,818,468 bp of chr22"),
+        (edited(tracks__key="maks"), "names no row of the browser; did you mean 'mask'?"),
+        (edited(tracks__height=1e9), "give a number above 0 and at most 1000"),
+        ("[" * 200_000, "not JSON"),
     ],
 )
 def test_a_wrong_file_is_explained(tmp_path, text, said):

@@ -1,5 +1,6 @@
 """The predictor against the network's own forward pass, with masks written out by hand."""
 
+import json
 import threading
 
 import numpy as np
@@ -128,6 +129,18 @@ def test_a_prior_that_outweighs_everything_is_said(soft):
     found = soft.predict(make_window(), prior=BetaPrior.from_mean(0.001, 1.0))
     assert any("outweighs" in note for note in found.notes)
     assert np.isfinite(found.mask).all()
+
+
+def test_a_prediction_beyond_every_label_is_said(folder):
+    make_model(folder / "ranged.safetensors")
+    card = folder / "ranged.json"
+    told = []
+    for label_range in ([-1e6, 1e6], [1e5, 1e6]):
+        card.write_text(json.dumps({**json.loads(card.read_text()), "label_range": label_range}))
+        predictor = Predictor(folder / "ranged.safetensors", device="cpu")
+        told.append(predictor.predict(make_window()).warning)
+    assert told[0] == ""
+    assert "out of range" in told[1] and "1e+05 to 1e+06" in told[1]
 
 
 def test_express_takes_any_mask(soft):

@@ -221,3 +221,12 @@ def test_a_file_that_is_no_session_is_named(app):
     restore(app, "chr1\t1\t2\n")
     (message,) = app.errors()
     assert "view.session.json" in message and "not a session" in message
+
+
+def test_an_own_track_that_cannot_be_read_is_named_by_its_own_name(app):
+    uploader = next(one for one in app.at.get("file_uploader") if "own tracks" in one.label)
+    uploader.set_value([("mine.bw", b"junk", "application/octet-stream")])
+    app.run()
+    (error,) = app.errors()
+    assert error.startswith("mine.bw is not a readable bigWig")
+    assert "uploads" not in error

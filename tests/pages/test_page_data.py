@@ -127,7 +127,7 @@ def k562(real_data, open_app, quick):
 
 def test_measured_data_open_on_their_gene(k562):
     assert k562.settle().errors() == []
-    assert k562.at.selectbox("gene").value == "SYNGR1"
+    assert k562.at.selectbox("gene").value == "MGAT3"
     assert "simulated data; on measured data" in k562.captions()
     assert "Nothing on this page was measured" not in k562.captions()
 

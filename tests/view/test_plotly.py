@@ -52,7 +52,7 @@ def test_full_window_with_every_row_stays_below_400_kb(scene: Scene) -> None:
 def test_plotly_itself_accepts_every_property(scene: Scene, width: int, dark: bool) -> None:
     view = scene.interval if width == 200_000 else view_of(width)
     marks = [Interval("chr22", TSS, TSS + 500)]
-    drawn = draw(scene, view, dark=dark, highlights=marks, off_chromosome=marks)
+    drawn = draw(scene, view, dark=dark, highlights=marks)
     go.Figure(drawn)
 
 
