@@ -17,7 +17,7 @@ from seq2exp.model.beta import BetaPrior
 from seq2exp.model.checkpoint import ModelEntry, suggested_threshold
 from seq2exp.model.config import ModelConfig
 from seq2exp.tracks.peaks import PeakCaller, PeakParameters
-from seq2exp.view.tracks import ROW_HEIGHTS, ROW_ORDER, ROW_TITLES, ViewSettings
+from seq2exp.view.tracks import PALETTE, ROW_HEIGHTS, ROW_ORDER, ROW_TITLES, ViewSettings
 
 DEFAULTS = Session()
 MODE_HELP = (
@@ -320,7 +320,7 @@ def track_controls(user_names: list[str]) -> ViewSettings:
             key=f"{TRACK_TABLE}-{st.session_state.get(TRACK_TABLE, 0)}",
             hide_index=True,
             height="content",
-            column_order=["show", "row", "order", "height", "scale", "top"],
+            column_order=["show", "row", "order", "height", "scale", "top", "color"],
             column_config={
                 "show": st.column_config.CheckboxColumn("Show", width="small"),
                 "row": st.column_config.TextColumn("Track", disabled=True),
@@ -333,6 +333,13 @@ def track_controls(user_names: list[str]) -> ViewSettings:
                 ),
                 "top": st.column_config.TextColumn(
                     "Top", help="max, p99 (99th percentile) or a number", width="small"
+                ),
+                "color": st.column_config.TextColumn(
+                    "Colour",
+                    help="#RRGGBB",
+                    validate="^#[0-9a-fA-F]{6}$",
+                    required=True,
+                    width="small",
                 ),
             },
         )
@@ -348,12 +355,13 @@ def track_controls(user_names: list[str]) -> ViewSettings:
     )
     for row in table.itertuples():
         # A row of its usual height may grow with its content, as the genes do.
-        usual = ROW_HEIGHTS[row.key.split(":", maxsplit=1)[0]]
+        usual = ROW_HEIGHTS[base_key(row.key)]
         settings = settings.with_track(
             row.key,
             visible=bool(row.show),
-            height=None if row.height == usual else float(row.height),
-            scale=row.scale,
+            height=None if pd.isna(row.height) or row.height == usual else float(row.height),
+            scale=row.scale or "linear",
+            color=None if row.color == PALETTE[base_key(row.key)] else row.color,
         )
         settings = settings.with_track(row.key, ymax=_top(row.top, row.row))
     if same_scale:
@@ -376,6 +384,11 @@ def _top(text: str, title: str) -> str | float:
     return "max"
 
 
+def base_key(key: str) -> str:
+    """Return the kind of a row: that of the user's own rows is ``user``."""
+    return key.split(":", maxsplit=1)[0]
+
+
 @st.cache_data(show_spinner=False)
 def _track_rows(user_names: tuple[str, ...], kept: tuple[TrackSetting, ...]) -> pd.DataFrame:
     """Return the table of tracks: a session's rows in its order, then the others'."""
@@ -390,10 +403,9 @@ def _track_rows(user_names: tuple[str, ...], kept: tuple[TrackSetting, ...]) -> 
             "show": [one.visible for one in rows],
             "row": [titles[key] for key in keys],
             "order": range(1, len(rows) + 1),
-            "height": [
-                int(one.height or ROW_HEIGHTS[one.key.split(":", maxsplit=1)[0]]) for one in rows
-            ],
+            "height": [int(one.height or ROW_HEIGHTS[base_key(one.key)]) for one in rows],
             "scale": [one.scale or "linear" for one in rows],
             "top": [str(one.limit or "max") for one in rows],
+            "color": [one.color or PALETTE[base_key(one.key)] for one in rows],
         }
     )

@@ -59,6 +59,7 @@ def session_of(
                 height=settings.of(key).height,
                 scale=settings.of(key).scale,
                 limit=settings.of(key).ymax,
+                color=settings.of(key).color,
             )
             for key in keys
         ),

@@ -43,6 +43,8 @@ class TrackSetting:
         ``"linear"`` or ``"log1p"``; None for the row's own.
     limit
         ``"max"``, ``"p99"`` or the highest value of a fixed scale; None for the row's own.
+    color
+        ``#RRGGBB``; None for the row's own.
     """
 
     key: str
@@ -50,6 +52,7 @@ class TrackSetting:
     height: float | None = None
     scale: str | None = None
     limit: str | float | None = None
+    color: str | None = None
 
 
 @dataclass(frozen=True)
