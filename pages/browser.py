@@ -12,6 +12,7 @@ import streamlit as st
 from pages.parts import controls, resources
 from pages.parts.downloads import downloads
 from pages.parts.genome import SHOWN, Picture, genome_figure, look_at
+from pages.parts.layout import track_controls
 from pages.parts.readout import agreement, readout
 from pages.parts.session import restore_control, session_of
 from pages.parts.tables import feature_table, selection_table
@@ -89,7 +90,7 @@ def page() -> None:
         caller = resources.peak_caller(dataset.digest, cell, dataset)
         parameters = controls.peak_controls(caller)
         user_tracks = user_track_control(dataset)
-        settings = controls.track_controls([track.name for track in user_tracks])
+        settings = track_controls([track.name for track in user_tracks])
         restore_control(dataset, entries)
     # The controls stand beside a wrong name, too: those that are not drawn forget what was set.
     if place is None:

@@ -4,13 +4,12 @@ import streamlit as st
 
 from pages.parts.controls import (
     PROBLEMS,
-    TRACK_TABLE,
-    TRACKS_OF_SESSION,
     Place,
     check_choices,
     set_mask_controls,
 )
 from pages.parts.genome import SHOWN, camera, look_at
+from pages.parts.layout import TRACK_TABLE, TRACKS_OF_SESSION
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.errors import InputError
 from seq2exp.export.session import QUERY, Session, TrackSetting, parse_session
