@@ -367,3 +367,10 @@ def test_nothing_is_wider_than_the_page(visit, width, scheme):
     # The README's pictures: SEQ2EXP_SCREENSHOTS=data/screenshots pytest tests/browser -k wider
     if folder := os.environ.get("SEQ2EXP_SCREENSHOTS"):
         page.page.screenshot(path=Path(folder) / f"browser-{width}.png")
+
+
+def test_a_window_over_the_chromosomes_start_shows_what_is_on_it(visit, dataset):
+    genes = [dataset.gene(gene) for gene in dataset.example_genes("sim-erythroid")]
+    gene = next(gene for gene in genes if gene.tss < 90_000)
+    page = visit(gene=gene.name)
+    assert page.view() == [0, gene.tss + 100_000]
