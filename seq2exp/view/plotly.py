@@ -29,11 +29,6 @@ def to_axis(edge: float) -> float:
     return edge + 0.5
 
 
-def from_axis(x: float) -> float:
-    """Return the 0-based edge at a point of the 1-based axis."""
-    return x - 0.5
-
-
 def figure(
     specs: Sequence[TrackSpec],
     viewport: Interval,
@@ -88,7 +83,7 @@ def figure(
         layout["annotations"] += plotly_rows.labels(row)
         rows.append({"key": spec.key, "title": spec.title, "axis": axis})
         top = bottom
-    layout["shapes"] += _through_rows(highlights, HIGHLIGHT, 0.22)
+    layout["shapes"] += _marks(highlights)
     layout["meta"] = {
         "alt": alt_text(specs, viewport),
         "rows": rows,
@@ -192,7 +187,8 @@ def _y_axis(row: Row) -> dict[str, Any]:
     return axis
 
 
-def _through_rows(spans: Sequence[Interval], color: str, opacity: float) -> list[dict[str, Any]]:
+def _marks(spans: Sequence[Interval]) -> list[dict[str, Any]]:
+    """Return highlights, drawn through all rows."""
     return [
         {
             "type": "rect",
@@ -202,8 +198,8 @@ def _through_rows(spans: Sequence[Interval], color: str, opacity: float) -> list
             "x1": to_axis(span.end),
             "y0": 0,
             "y1": 1,
-            "fillcolor": color,
-            "opacity": opacity,
+            "fillcolor": HIGHLIGHT,
+            "opacity": 0.22,
             "line": {"width": 0},
             "layer": "below",
         }
