@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from seq2exp.model.scan import fused, resolve, resolve_layer, selective_scan
+from seq2exp.model.scan import fused, fused_gradient, resolve, resolve_layer, selective_scan
+from seq2exp.model.scan.convolution import causal_conv
 
 # Above this many bytes kept for the gradient, layers keep their inputs alone and run again.
 _RECOMPUTE_BYTES = 1.5e9
@@ -35,19 +36,25 @@ class Mamba(nn.Module):
         with torch.no_grad():
             self.dt_proj.bias.copy_(dt + torch.log(-torch.expm1(-dt)))
 
-    def forward(self, x: Tensor, *, reverse: bool, valid: Tensor | None) -> Tensor:
+    def forward(
+        self, x: Tensor, *, reverse: bool, valid: Tensor | None, scan: str = "auto"
+    ) -> Tensor:
         """Return y [B, L, e] of x [B, L, e]; in `reverse` from the last position to the first.
 
-        Positions where `valid` [B, L, 1] is 0 reach no other position.
+        Positions where `valid` [B, L, 1] is 0 reach no other position. `scan` names the selective
+        scan's implementation.
         """
         if valid is not None:
             x = x * valid
-        x = functional.silu(self._convolve(x, reverse))  # [B, L, e]
+        x = causal_conv(
+            x, self.conv1d.weight, self.conv1d.bias, reverse, implementation=scan
+        )  # [B, L, e]
         if valid is not None:
             x = x * valid
         dt, b, c = self.x_proj(x).split(self.split, -1)  # [B, L, rank], [B, L, n], [B, L, n]
         dt = functional.softplus(self.dt_proj(dt))  # [B, L, e]
-        return selective_scan(x, dt, -torch.exp(self.A_log.float()), b, c, self.D, reverse=reverse)
+        decay = -torch.exp(self.A_log.float())
+        return selective_scan(x, dt, decay, b, c, self.D, reverse=reverse, implementation=scan)
 
     def weights(self) -> fused.Direction:
         """Return the weights for the fused layer."""
@@ -61,18 +68,6 @@ class Mamba(nn.Module):
             -torch.exp(self.A_log.float()),
             self.D,
         )
-
-    def _convolve(self, x: Tensor, reverse: bool) -> Tensor:
-        """Depthwise convolution over the positions up to t (in `reverse`: from t on)."""
-        length, pad = x.shape[1], self.conv1d.kernel_size[0] - 1
-        weight = self.conv1d.weight.flip(-1) if reverse else self.conv1d.weight  # [e, 1, conv]
-        # As an image of height 1 it runs on [B, L, e] as it lies in memory, without a transpose.
-        image = x.transpose(1, 2).unsqueeze(2)  # [B, e, 1, L]
-        out = functional.conv2d(
-            image, weight.unsqueeze(2), self.conv1d.bias, padding=(0, pad), groups=x.shape[2]
-        ).squeeze(2)  # [B, e, L + pad]
-        out = out[..., pad:] if reverse else out[..., :length]
-        return out.transpose(1, 2)
 
 
 class BiMamba(nn.Module):
@@ -91,11 +86,11 @@ class BiMamba(nn.Module):
         with torch.no_grad():
             self.out_proj.weight /= math.sqrt(init_depth)
 
-    def forward(self, h: Tensor, valid: Tensor | None = None) -> Tensor:
+    def forward(self, h: Tensor, valid: Tensor | None = None, scan: str = "auto") -> Tensor:
         """Return [B, L, d] of h [B, L, d]."""
         x, z = self.in_proj(h).chunk(2, -1)  # [B, L, e] each
-        y = self.mamba_fwd(x, reverse=False, valid=valid)
-        y = y + self.mamba_rev(x, reverse=True, valid=valid)
+        y = self.mamba_fwd(x, reverse=False, valid=valid, scan=scan)
+        y = y + self.mamba_rev(x, reverse=True, valid=valid, scan=scan)
         return self.out_proj(y * functional.silu(z))
 
 
@@ -123,21 +118,23 @@ class Layer(nn.Module):
         x: Tensor,
         residual: Tensor | None = None,
         lengths: Tensor | None = None,
+        scan: str = "auto",
         scratch: fused.Scratch | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return this layer's output and the residual it was added to, [B, L, d] each.
 
         Positions from `lengths` [B] on reach no other position. With `scratch` the layer runs as
-        one kernel, which knows no gradient.
+        one kernel, else as torch modules around the selective scan named `scan`.
         """
         if scratch is not None:
-            return fused.bidirectional_layer(x, residual, self._weights(), lengths, scratch)
+            kernel = fused_gradient if torch.is_grad_enabled() else fused
+            return kernel.bidirectional_layer(x, residual, self._weights(), lengths, scratch)
         valid = None
         if lengths is not None:
             at = torch.arange(x.shape[1], device=x.device)
             valid = (at < lengths[:, None]).unsqueeze(-1).to(x.dtype)  # [B, L, 1]
         residual = x if residual is None else x + residual
-        return self.mixer(self.norm(residual), valid), residual
+        return self.mixer(self.norm(residual), valid, scan), residual
 
     def _weights(self) -> fused.Weights:
         mixer = self.mixer
@@ -154,11 +151,12 @@ class Layer(nn.Module):
 class Backbone(nn.Module):
     """A stack of layers and a last norm: [B, L, d] to [B, L, d].
 
-    Training on long inputs keeps each layer's input alone and runs the layer again for its
-    gradient; `recompute` True or False says so for every length.
+    `scan` says what runs the layers: "auto" is one kernel for each float32 layer in main memory
+    where that can run, else torch modules around the best selective scan of the device; a name
+    is torch modules around the scan of that name (`seq2exp.model.scan.implementations`).
 
-    Without gradient, float32 layers in main memory run as one kernel each where `implementation`
-    says so; `fused` False keeps to the torch modules.
+    Torch modules keep each long input's layers' inputs alone for the gradient and run the layers
+    again; `recompute` True or False says so for every length.
     """
 
     def __init__(
@@ -171,11 +169,13 @@ class Backbone(nn.Module):
         self.norm_f = RMSNorm(width)
         self.expand = expand
         self.recompute: bool | None = None
-        self.fused = True
+        self.scan = "auto"
         self._kind = state, conv
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return the hidden states [B, L, d].
+    def forward(
+        self, x: Tensor, lengths: Tensor | None = None, rows: slice | None = None
+    ) -> Tensor:
+        """Return the hidden states [B, L, d], or those of the positions `rows`.
 
         Parameters
         ----------
@@ -183,35 +183,49 @@ class Backbone(nn.Module):
         lengths : Tensor [B] or None
             How many positions of each sample count; those after them influence no other. None: all
             count, padding too.
+        rows : slice or None
+            The positions to return; all by default.
         """
         residual = None
-        again = self._recomputes(x)
-        scratch = fused.Scratch() if self._fuses(x) else None
+        scratch = None
+        if self._fuses(x):
+            # A hook may keep what it is given, so nothing is written over it.
+            seen = any(layer._forward_hooks for layer in self.layers)
+            scratch = fused.Scratch(reuse=not torch.is_grad_enabled() and not seen)
+        again = scratch is None and self._recomputes(x)
         for layer in self.layers:
             if again:
                 x, residual = checkpoint(
-                    layer, x, residual, lengths, use_reentrant=False, preserve_rng_state=False
+                    layer,
+                    *(x, residual, lengths, self.scan),
+                    use_reentrant=False,
+                    preserve_rng_state=False,
                 )
             else:
-                x, residual = layer(x, residual, lengths, scratch)
-        if scratch is not None:
-            return fused.norm(x, residual, self.norm_f.weight, self.norm_f.eps or 0.0)
-        return self.norm_f(x if residual is None else x + residual)
+                x, residual = layer(x, residual, lengths, self.scan, scratch)
+        if rows is not None:
+            x, residual = x[:, rows], None if residual is None else residual[:, rows]
+        if scratch is None:
+            return self.norm_f(x if residual is None else x + residual)
+        kernel = fused_gradient if torch.is_grad_enabled() else fused
+        return kernel.norm(x, residual, self.norm_f.weight, self.norm_f.eps or 0.0)
 
     def implementation(self, device: torch.device | str) -> str:
-        """Return the name of what runs the layers on `device` without gradient, in float32.
+        """Return the name of what runs the layers on `device`, in float32.
 
         "cpu-fused", or a selective scan of `seq2exp.model.scan` between torch modules.
         """
-        return resolve_layer(device, *self._kind) if self.fused else resolve("auto", device)
+        if self.scan == "auto":
+            return resolve_layer(device, *self._kind)
+        return resolve(self.scan, device)
 
     def _fuses(self, x: Tensor) -> bool:
         return (
-            not torch.is_grad_enabled()
-            and x.device.type == "cpu"
+            x.device.type == "cpu"
             and x.dtype == self.norm_f.weight.dtype == torch.float32
             and not torch.is_autocast_enabled("cpu")
             and self.implementation(x.device) == "cpu-fused"
+            and (not torch.is_grad_enabled() or fused_gradient.available())
         )
 
     def _recomputes(self, x: Tensor) -> bool:

@@ -22,6 +22,7 @@ from seq2exp.model.beta import (
 )
 from seq2exp.model.config import ModelConfig
 from seq2exp.model.mamba import Backbone
+from seq2exp.model.scan import resolve
 
 FEATURES = 9
 _TINY = 1e-8  # keeps a Beta parameter above 0 where beta_min is 0
@@ -82,6 +83,21 @@ class Seq2Exp(nn.Module):
             if isinstance(module, nn.Linear) and module.bias is not None and "dt_proj" not in name:
                 nn.init.zeros_(module.bias)
 
+    def use_scan(self, name: str) -> None:
+        """Let generator and predictor run as `Backbone.scan` says of `name`.
+
+        Raises
+        ------
+        InputError
+            The scan of that name cannot run where the network is.
+        """
+        try:
+            resolve(name, self.mask_output.weight.device)
+        except ValueError as error:
+            raise InputError(f"{str(error).capitalize()}; leave it out or use auto.") from error
+        for network in filter(None, (self.generator, self.encoder)):
+            network.scan = name
+
     # ---- the mask --------------------------------------------------------------------------------
 
     def posterior_parameters(self, one_hot: Tensor, signals: Tensor) -> MaskParameters:
@@ -136,15 +152,13 @@ class Seq2Exp(nn.Module):
         part = self.promoter(length)
         network = self.generator if self.encoder is None else self.encoder
         if self.config.variant == "soft":
-            x = self._embed(one_hot, signals)  # [B, L, d]
-            hidden = network(x * mask.unsqueeze(-1))
-            pooled = hidden[:, part].mean(1)  # [B, d]
+            x = self._embed(one_hot, signals, mask=mask)  # [B, L, d]
+            pooled = network(x, rows=part).mean(1)  # [B, d]
         else:
             keep = mask >= self.config.threshold  # [B, L]
             at = keep.nonzero(as_tuple=True)  # what is dropped costs nothing from here on
-            x = self._embed(one_hot[at], signals[at], at[1], length)  # [kept, d]
-            if self.config.hard_apply == "compact_ste":
-                x = x * mask[at].unsqueeze(-1)
+            factor = mask[at] if self.config.hard_apply == "compact_ste" else None
+            x = self._embed(one_hot[at], signals[at], at[1], length, factor)  # [kept, d]
             kept, lengths = _compact(x, keep, at)  # [B, longest, d], [B]
             hidden = network(kept, lengths if self.config.pad_invariant else None)
             start = keep[:, : part.start].sum(1)  # the promoter follows what its left side keeps
@@ -157,18 +171,31 @@ class Seq2Exp(nn.Module):
         signals: Tensor,
         position: Tensor | None = None,
         length: int | None = None,
+        mask: Tensor | None = None,
     ) -> Tensor:
         """Return the embedding [..., d] of sequence, signals and, where there is one, position.
 
         A window shorter than the position embedding is its central part. `position` [...] says
-        where the rows stand in a window of `length`; without, they are whole windows [B, L].
+        where the rows stand in a window of `length`; without, they are whole windows [B, L]. It is
+        multiplied by `mask` [...], if there is one.
         """
-        x = self.seq_input_layer(one_hot) + self.signal_input_layer(self._scaled(signals))
+        # One product for the sum of both projections, with the biases as those of an input of 1:
+        # the mask then meets eight numbers a base instead of d.
+        given = torch.cat(
+            [one_hot, self._scaled(signals), torch.ones_like(one_hot[..., :1])], -1
+        )  # [..., 8]
+        if mask is not None and not self.config.position_embedding:
+            given = given * mask.unsqueeze(-1)
+        sequence, signal = self.seq_input_layer, self.signal_input_layer
+        bias = (sequence.bias + signal.bias).unsqueeze(1)
+        x = functional.linear(given, torch.cat([sequence.weight, signal.weight, bias], 1))
         if self.config.position_embedding:
             length = one_hot.shape[1] if length is None else length
             left = (self.config.window - length) // 2
             window = self.pos_emb[0, left : left + length]
             x = x + (window if position is None else functional.embedding(position, window))
+            if mask is not None:
+                x = x * mask.unsqueeze(-1)
         return x
 
     def _scaled(self, signals: Tensor) -> Tensor:

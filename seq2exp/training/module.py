@@ -47,16 +47,24 @@ class Seq2ExpModule(pl.LightningModule):
     Attributes
     ----------
     model : the network that is trained.
+    scan : what runs its layers, as `Backbone.scan` has it.
     validated : fit on the last validation pass, None before it.
     """
 
-    def __init__(self, model: Seq2Exp, optimisation: Optimisation, seed: int) -> None:
+    def __init__(
+        self, model: Seq2Exp, optimisation: Optimisation, seed: int, scan: str = "auto"
+    ) -> None:
         super().__init__()
         self.model = model
         self.optimisation = optimisation
         self.seed = seed
+        self.scan = scan
         self.validated: Fit | None = None
         self._seen: list[tuple[Tensor, Tensor]] = []
+
+    def on_fit_start(self) -> None:
+        """Choose what runs the layers, the network being where it will be trained."""
+        self.model.use_scan(self.scan)
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Return the loss and its parts; ``loss`` is minimised."""

@@ -79,6 +79,7 @@ def train(
     accelerator: str = "auto",
     devices: int | str = 1,
     precision: str | None = None,
+    scan: str = "auto",
     resume: bool = False,
     switches: Mapping[str, Any] | None = None,
     root: str | Path | None = None,
@@ -108,6 +109,7 @@ def train(
     accelerator, devices, precision : as Lightning's Trainer has them, for one device ("1," is the
         second one); the precision defaults to bf16 on a CUDA device, as published, and to float32
         elsewhere.
+    scan : what runs the layers on the device: "auto", or a selective scan by its name.
     resume : go on from the last state of an interrupted run with the same settings.
     title, command : for the card; made from the settings where not given.
     progress : called as ``progress(fraction, text)``; default a bar on stderr.
@@ -197,6 +199,7 @@ def train(
                 precision=precision,
                 accelerator=accelerator,
                 devices=devices,
+                scan=scan,
                 report=report,
             )
             best = load_best(folder / phase.name / "best.pt")
@@ -368,13 +371,14 @@ def _fit(
     precision: str | None,
     accelerator: str,
     devices: int | str,
+    scan: str,
     report: Progress,
 ) -> pl.Trainer:
     """Train one phase, from its last state if there is one; leaves ``best.pt`` in `folder`."""
     folder.mkdir(exist_ok=True)
     steps = phase.optimisation.steps
     last, finished = folder / "last.ckpt", folder / FINISHED
-    module = Seq2ExpModule(model, phase.optimisation, seed)
+    module = Seq2ExpModule(model, phase.optimisation, seed, scan)
     if precision is None:
         cuda = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
         precision = "bf16-mixed" if cuda else "32-true"

@@ -2,12 +2,9 @@
 
 import logging
 import os
-import platform
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,28 +13,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from layers import compiler_for, error, make_layer, needs_kernel, older_processors
 from released_layout import arrays, random_model
 from torch import Tensor
 
-from seq2exp.model import scan
 from seq2exp.model.config import ModelConfig
 from seq2exp.model.mamba import Backbone, Layer
-from seq2exp.model.scan import cpu, fused
+from seq2exp.model.scan import fused
 from seq2exp.model.seq2exp import Seq2Exp
-
-needs_kernel = pytest.mark.skipif(
-    not any(shutil.which(name) for name in ("c++", "g++", "clang++")), reason="no C++ compiler"
-)
-
-
-def make_layer(width: int, state: int = 16, conv: int = 4, expand: int = 2, seed: int = 0) -> Layer:
-    """A layer with every weight away from its starting value."""
-    torch.manual_seed(seed)
-    layer = Layer(width, state, conv, expand, 4)
-    with torch.no_grad():
-        for parameter in layer.parameters():
-            parameter += 0.2 * torch.randn_like(parameter)
-    return layer
 
 
 def exact(layer: Layer, x: Tensor, residual: Tensor | None, lengths: Tensor | None) -> Tensor:
@@ -54,13 +37,7 @@ def run(
     layer: Layer, x: Tensor, residual: Tensor | None = None, lengths: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     with torch.no_grad():
-        return layer(x, residual, lengths, fused.Scratch())
-
-
-def error(value: Tensor, truth: Tensor) -> float:
-    """The largest difference, as a share of the largest value."""
-    assert value.shape == truth.shape
-    return ((value.double() - truth).abs().max() / truth.abs().max().clamp(min=1e-30)).item()
+        return layer(x, residual, lengths, "auto", fused.Scratch())
 
 
 def assert_right(
@@ -197,11 +174,11 @@ def test_a_result_does_not_depend_on_what_ran_before_in_the_same_memory() -> Non
     layer, scratch = make_layer(16), fused.Scratch()
     long, short = torch.randn(2, 700, 16), torch.randn(1, 90, 16)
     with torch.no_grad():
-        alone = layer(short, None, None, fused.Scratch())[0]
+        alone = layer(short, None, None, "auto", fused.Scratch())[0]
         scratch.get("kept", 300_000).fill_(float("nan"))
         scratch.get("chunk", 300_000).fill_(float("nan"))
-        layer(long, None, None, scratch)
-        assert torch.equal(layer(short, None, None, scratch)[0], alone)
+        layer(long, None, None, "auto", scratch)
+        assert torch.equal(layer(short, None, None, "auto", scratch)[0], alone)
 
 
 @needs_kernel
@@ -251,23 +228,6 @@ def test_wrong_shapes_and_types_are_named() -> None:
 # ---- The choice ----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty cache and a package that has not looked for a compiler yet."""
-    monkeypatch.setenv("SEQ2EXP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("CXX", raising=False)
-
-    def forget() -> None:
-        for library in (fused.LIBRARY, cpu.LIBRARY):
-            library.forget()
-        scan._resolve.cache_clear()
-        scan._resolve_layer.cache_clear()
-
-    forget()
-    yield tmp_path / "cache"
-    forget()
-
-
 def backbone(**kind: int) -> Backbone:
     torch.manual_seed(0)
     values = {"state": 16, "conv": 4} | kind
@@ -287,20 +247,18 @@ def fused_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @needs_kernel
-def test_it_runs_where_no_gradient_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_runs_in_float32_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     net, x, calls = backbone(), torch.randn(1, 40, 8), fused_calls(monkeypatch)
-    net(x).sum().backward()
-    assert calls == [] and net.layers[0].norm.weight.grad is not None
     with torch.no_grad():
         plain_64 = net.double()(x.double())
         net.float()
         with torch.autocast("cpu", torch.bfloat16):
             net(x)
-        net.fused = False
+        net.scan = "cpu"
         assert net.implementation("cpu") == "cpu"
         plain = net(x)
         assert calls == []
-        net.fused = True
+        net.scan = "auto"
         ours = net(x)
         assert len(calls) == len(net.layers)
     with torch.inference_mode():
@@ -344,7 +302,7 @@ def test_the_choice_is_logged_once(anew: Path, caplog: pytest.LogCaptureFixture)
         for _ in range(3):
             net(torch.randn(1, 10, 8))
     assert [m for m in caplog.messages if "cpu-fused" in m] == [
-        "layers without gradient on cpu: cpu-fused"
+        "layers on cpu: cpu-fused"
     ]
 
 
@@ -380,21 +338,11 @@ def test_kinds_it_does_not_know_take_the_modules(
 
 
 @needs_kernel
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="targets of x86")
-@pytest.mark.parametrize("target", ["haswell", "x86-64"])
+@older_processors
 def test_narrower_vectors(
     anew: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
-    cpuinfo = Path("/proc/cpuinfo")
-    if target == "haswell" and not (cpuinfo.exists() and " avx2 " in cpuinfo.read_text()):
-        pytest.skip("this processor has no AVX2")
-    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-    path = tmp_path / "older++"
-    swap = f'[ "$a" = -march=native ] && a=-march={target}'
-    older = f'for a; do shift; {swap}; set -- "$@" "$a"; done'
-    path.write_text(f'#!{shutil.which("sh")}\n{older}\nexec {compiler} "$@"\n')
-    path.chmod(0o755)
-    monkeypatch.setenv("CXX", str(path))
+    monkeypatch.setenv("CXX", str(compiler_for(target, tmp_path)))
     for width, state, length in ((32, 16, 500), (13, 5, 100), (128, 16, 60)):
         layer = make_layer(width, state)
         x, residual = torch.randn(2, 2, length, width)

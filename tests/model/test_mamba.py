@@ -77,9 +77,20 @@ def test_lengths_shut_the_padding_out():
     assert (released[1, :25] - together[1, :25]).abs().max() > 1e-3
 
 
+def test_some_rows_are_those_of_all():
+    net = random_model(ModelConfig.soft("tiny", generator_layers=2)).generator
+    x = torch.randn(2, 30, 8)
+    for scan in ("auto", "torch"):
+        net.scan = scan
+        for gradient in (False, True):
+            with torch.set_grad_enabled(gradient):
+                torch.testing.assert_close(net(x, rows=slice(10, 14)), net(x)[:, 10:14])
+
+
 def test_running_layers_again_changes_no_gradient():
     model = random_model(ModelConfig.soft("tiny", generator_layers=2))
     net, x = model.generator, torch.randn(2, 30, 8)
+    net.scan = "torch"
     gradients = []
     for recompute in (False, True):
         net.recompute = recompute

@@ -134,27 +134,3 @@ def test_reverse_is_the_scan_of_the_flipped_sequence():
     want = sequential(x.flip(1), dt.flip(1), A, B.flip(1), C.flip(1), D).flip(1)
     got = scan.selective_scan(*(v.float() for v in values), reverse=True, implementation="torch")
     close(got, want, 1e-5)
-
-
-def test_choice_of_implementation(caplog):
-    scan._resolve.cache_clear()
-    found = scan.implementations()
-    assert found["torch"]
-    assert set(found) == {"torch", "cpu"}
-    with caplog.at_level("INFO", "seq2exp.model.scan"):
-        for _ in range(3):
-            assert scan.resolve("auto", "cpu") == ("cpu" if found["cpu"] else "torch")
-    assert len(caplog.records) == 1
-    assert scan.resolve("auto", "cuda") == "torch"
-    assert scan.resolve("torch", torch.device("cpu")) == "torch"
-    with pytest.raises(ValueError, match="'fast'; use one of auto, torch, cpu"):
-        scan.resolve("fast", "cpu")
-    with pytest.raises(ValueError, match="cannot run on cuda"):
-        scan.resolve("cpu", "cuda")
-
-
-def test_float64_keeps_its_precision_under_auto():
-    values = inputs(1, 20, 2, 3)
-    got = scan.selective_scan(*values)
-    assert got.dtype == torch.float64
-    close(got, sequential(*values), 1e-13)

@@ -153,12 +153,12 @@ def test_hard_runs_on_what_it_keeps_alone():
     mask[:, model.promoter(LENGTH)] = 1
     mask[0, 3:10] = 1
     rows = []
-    for module in (model.seq_input_layer, model.signal_input_layer, *model.generator.layers):
+    for module in model.generator.layers:
         module.register_forward_hook(lambda _, args, __: rows.append(tuple(args[0].shape[:-1])))
     with torch.no_grad():
         model.predict(one_hot, signals, features, mask)
     layers = model.config.generator_layers
-    assert rows == [(2 * PROMOTER + 7,)] * 2 + [(2, PROMOTER + 7)] * layers
+    assert rows == [(2, PROMOTER + 7)] * layers
 
 
 def test_hard_reads_nothing_it_does_not_keep():

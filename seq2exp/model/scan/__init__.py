@@ -7,12 +7,14 @@ For every channel c and state n, with s_0 = 0::
 
 An implementation is a module with ``available() -> bool`` and ``selective_scan(x, dt, A, B, C, D,
 *, reverse)`` that is differentiable in the six tensors; it is imported only when it is asked for.
+The table `_IMPLEMENTATIONS` says which there are and where each can run.
 """
 
 import importlib
 import logging
 from functools import cache
 from types import ModuleType
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,34 +23,52 @@ from seq2exp.model.scan import fused
 
 logger = logging.getLogger(__name__)
 
-_MODULES = {"torch": "seq2exp.model.scan.chunked", "cpu": "seq2exp.model.scan.cpu"}
+
+class _Implementation(NamedTuple):
+    module: str
+    device: str | None = None  # the kind of device that it runs on; None: any
+    mixed: bool = False  # takes x, dt, B and C in any floating dtypes; else all six in one
+
+
+_IMPLEMENTATIONS = {
+    "torch": _Implementation("seq2exp.model.scan.chunked"),
+    "cpu": _Implementation("seq2exp.model.scan.cpu", "cpu"),
+    "triton": _Implementation("seq2exp.model.scan.triton_scan", "cuda", mixed=True),
+    "mamba_ssm": _Implementation("seq2exp.model.scan.mamba_ssm", "cuda", mixed=True),
+}
+_AUTO = {"cpu": "cpu", "cuda": "triton"}  # "torch" elsewhere, and where these are not available
 
 
 def _module(name: str) -> ModuleType:
-    return importlib.import_module(_MODULES[name])
+    return importlib.import_module(_IMPLEMENTATIONS[name].module)
+
+
+def _available(name: str) -> bool:
+    return bool(_module(name).available())
 
 
 def implementations() -> dict[str, bool]:
     """Return every implementation's name and whether it can run on this machine.
 
-    "torch" is pure PyTorch and always there; "cpu" is the C++ kernel, which needs a compiler.
+    "torch" is pure PyTorch and always there; "cpu" is the C++ kernel, which needs a compiler;
+    "triton" are GPU kernels, which need Triton; "mamba_ssm" is the package of that name.
     """
-    return {name: bool(_module(name).available()) for name in _MODULES}
+    return {name: _available(name) for name in _IMPLEMENTATIONS}
 
 
 def resolve(implementation: str, device: torch.device | str) -> str:
     """Return the implementation that `implementation` means for tensors on `device`.
 
-    "auto" is the C++ kernel for tensors in main memory where it is available, else "torch". The
-    first choice for each kind of device is logged.
+    "auto" is "cpu" for tensors in main memory and "triton" for those on a GPU, where these are
+    available, else "torch". The first choice for each kind of device is logged.
 
     Raises
     ------
     ValueError
         Unknown name, or an implementation that cannot run here or on that device.
     """
-    if implementation != "auto" and implementation not in _MODULES:
-        names = ", ".join(["auto", *_MODULES])
+    if implementation != "auto" and implementation not in _IMPLEMENTATIONS:
+        names = ", ".join(["auto", *_IMPLEMENTATIONS])
         raise ValueError(f"unknown scan implementation {implementation!r}; use one of {names}")
     return _resolve(implementation, torch.device(device).type)
 
@@ -56,21 +76,26 @@ def resolve(implementation: str, device: torch.device | str) -> str:
 @cache
 def _resolve(implementation: str, device_type: str) -> str:
     if implementation == "auto":
-        name = "cpu" if device_type == "cpu" and implementations()["cpu"] else "torch"
+        name = _AUTO.get(device_type, "torch")
+        name = name if _available(name) else "torch"
     else:
         name = implementation
-        if name == "cpu" and device_type != "cpu":
-            raise ValueError(f"scan implementation 'cpu' cannot run on {device_type} tensors")
-        if not implementations()[name]:
+        wanted = _IMPLEMENTATIONS[name].device
+        if wanted not in (None, device_type):
+            raise ValueError(
+                f"scan implementation {name!r} cannot run on {device_type} tensors, only on "
+                f"{wanted} tensors"
+            )
+        if not _available(name):
             raise ValueError(f"scan implementation {name!r} is not available on this machine")
     logger.info("selective scan on %s: %s", device_type, name)
     return name
 
 
 def resolve_layer(device: torch.device | str, state: int, conv: int) -> str:
-    """Return what runs a bidirectional layer on `device` where no gradient is asked for.
+    """Return what runs a bidirectional float32 layer on `device`.
 
-    "cpu-fused", the whole layer as one C++ kernel, for layers of `state` states and `conv` taps
+    "cpu-fused", the whole layer as one C++ kernel (its gradient is another one), for layers of `state` states and `conv` taps
     that it supports where it is available; else what `resolve` says of "auto". The first choice
     is logged.
     """
@@ -89,7 +114,7 @@ def _resolve_layer(device_type: str, state: int, conv: int) -> str:
         return _resolve("auto", device_type)
     if not fused.available():
         return _resolve("auto", device_type)
-    logger.info("layers without gradient on %s: cpu-fused", device_type)
+    logger.info("layers on %s: cpu-fused", device_type)
     return "cpu-fused"
 
 
@@ -119,18 +144,22 @@ def selective_scan(
     reverse : bool
         Scan from the last position to the first instead.
     implementation : str
-        "auto", "torch" or "cpu"; see `resolve`.
+        "auto", "torch", "cpu", "triton" or "mamba_ssm"; see `resolve`.
 
     Returns
     -------
     Tensor [batch, length, channels]
-        In `x`'s dtype. The state itself is float32 (float64 where `x` is float64).
+        In `x`'s dtype. The state itself is float32 (float64 where `x` is float64), under autocast
+        too.
     """
     work = torch.float64 if x.dtype == torch.float64 else torch.float32
     if implementation == "auto" and work == torch.float64:
         implementation = "torch"  # the compiled kernels are float32
     name = resolve(implementation, x.device)
     scan = _module(name).selective_scan
-    tensors = (value.to(work) for value in (x, dt, A, B, C, D))
+    dtype = x.dtype
+    A, D = A.to(work), D.to(work)
+    if not _IMPLEMENTATIONS[name].mixed:
+        x, dt, B, C = x.to(work), dt.to(work), B.to(work), C.to(work)
     with torch.autocast(x.device.type, enabled=False):
-        return scan(*tensors, reverse=reverse).to(x.dtype)
+        return scan(x, dt, A, B, C, D, reverse=reverse).to(dtype)

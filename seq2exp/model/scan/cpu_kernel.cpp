@@ -14,7 +14,6 @@
 // units of a thread before the next chunk, so that rows of x come from memory in long runs.
 
 #include <initializer_list>
-#include <utility>
 
 #include "vectors.h"
 
@@ -22,41 +21,6 @@ namespace {
 
 constexpr int CHUNK = 64;  // steps between two stored states
 constexpr int BORDER = STATES * LANES;
-
-// Sums across lanes, LANES at once: lane k of the result is the sum of the lanes of part(n + k).
-// Two half-summed vectors are folded into one at each level.
-#if defined(__clang__)
-template <int Half, int... Lane>
-INLINE Vec fold_lanes(Vec a, Vec b, std::integer_sequence<int, Lane...>) {
-    return __builtin_shufflevector(a, b, ((Lane & ~Half) + (Lane & Half ? LANES : 0))...) +
-           __builtin_shufflevector(a, b, ((Lane | Half) + (Lane & Half ? LANES : 0))...);
-}
-#else  // older GCCs have no __builtin_shufflevector
-template <int Half, int... Lane>
-INLINE Vec fold_lanes(Vec a, Vec b, std::integer_sequence<int, Lane...>) {
-    return __builtin_shuffle(a, b, Bits{((Lane & ~Half) + (Lane & Half ? LANES : 0))...}) +
-           __builtin_shuffle(a, b, Bits{((Lane | Half) + (Lane & Half ? LANES : 0))...});
-}
-#endif
-template <int Half>
-INLINE Vec fold(Vec a, Vec b) {
-    return fold_lanes<Half>(a, b, std::make_integer_sequence<int, LANES>{});
-}
-
-struct Pair {
-    Vec first, second;
-};
-
-template <int Step, class Part>
-INLINE Pair sum_lanes(int n, Part part) {
-    if constexpr (Step == LANES) {
-        return part(n);
-    } else {
-        const Pair a = sum_lanes<Step * 2>(n, part);
-        const Pair b = sum_lanes<Step * 2>(n + Step, part);
-        return {fold<Step>(a.first, b.first), fold<Step>(a.second, b.second)};
-    }
-}
 
 }  // namespace
 

@@ -1,4 +1,6 @@
-"""A whole bidirectional Mamba layer on a CPU, without gradient: ``fused_kernel.cpp`` for torch.
+"""A whole bidirectional Mamba layer on a CPU: ``fused_kernel.cpp`` for torch.
+
+`fused_gradient` makes it differentiable.
 
 `build` compiles the kernel at first use. Where it cannot, `available` is False, one logged line
 says why, and the layer runs as its torch modules.
@@ -14,8 +16,8 @@ from torch.nn.functional import pad
 
 from seq2exp.model.scan.build import Library
 
-# As in the kernel: states of one channel, taps of the convolution.
-STATES, TAPS = 16, 4
+# As in the kernel: states of one channel, taps of the convolution, rows between stored states.
+STATES, TAPS, BORDER = 16, 4, 192
 _LOG2E = 1.4426950408889634
 
 
@@ -43,6 +45,8 @@ class _Layer(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("norm", "in_u", "in_z", "out_proj")),
         ("forward", _Direction),
         ("reverse", _Direction),
+        ("borders_forward", ctypes.c_void_p),
+        ("borders_reverse", ctypes.c_void_p),
         ("eps", ctypes.c_float),
     ]
 
@@ -95,10 +99,25 @@ class Weights(NamedTuple):
 
 
 class Scratch:
-    """Memory that one layer after the other works in, so that it is mapped once."""
+    """Memory that one layer after the other works in, so that it is mapped once.
 
-    def __init__(self) -> None:
+    With `reuse` that includes their results: a layer's are gone when the next but one runs.
+    """
+
+    def __init__(self, reuse: bool = False) -> None:
         self._memory: dict[str, Tensor] = {}
+        self._reuse = reuse
+        self._turn = 0
+
+    def results(self, like: Tensor, count: int) -> list[Tensor]:
+        """Return `count` tensors of like's shape, of any content."""
+        if not self._reuse:
+            return [torch.empty_like(like) for _ in range(count)]
+        self._turn = 1 - self._turn
+        return [
+            self.get(f"result {i} {self._turn}", like.numel())[: like.numel()].view(like.shape)
+            for i in range(count)
+        ]
 
     def get(self, name: str, size: int) -> Tensor:
         """Return float32 [size], of any content; what was got before by this name is no more."""
@@ -120,8 +139,9 @@ def bidirectional_layer(
     weights: Weights,
     lengths: Tensor | None = None,
     scratch: Scratch | None = None,
+    borders: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Run a prenorm layer with a carried residual.
+    """Run a prenorm layer with a carried residual; knows no gradient.
 
     Memory beyond the result is that of one [length, e] array and chunks that fit the caches.
     Results do not depend on the number of threads, ``torch.get_num_threads()``; the interpreter's
@@ -139,6 +159,8 @@ def bidirectional_layer(
         How many positions of each sample count. The others reach none, and their output is 0.
     scratch : Scratch or None
         To share between calls that follow each other.
+    borders : two Tensors as `new_borders` makes them, or None
+        Where to keep states for the gradient, forward and reverse.
 
     Returns
     -------
@@ -152,35 +174,46 @@ def bidirectional_layer(
     RuntimeError
         The kernel is not `available`.
     """
-    call = _Call(weights)
+    call = Call(weights)
     if x.ndim != 3 or x.shape[2] != len(weights.norm):
         raise ValueError(f"x is {list(x.shape)}, not [batch, length, {len(weights.norm)}]")
     if residual is not None and residual.shape != x.shape:
         raise ValueError(f"the residual is {list(residual.shape)} beside {list(x.shape)}")
     batch, length, _ = x.shape
     x = x.detach().contiguous()
-    out = torch.empty_like(x)
-    total = x if residual is None else torch.empty_like(x)
+    scratch = scratch or Scratch()
+    out, *summed = scratch.results(x, 1 if residual is None else 2)
+    total = summed[0] if summed else x
     if x.numel() == 0:
         return out, total
     problem = call.problem
-    problem.batch, problem.length, problem.threads = batch, length, torch.get_num_threads()
-    counts = torch.full((batch,), length) if lengths is None else lengths.clamp(0, length)
-    counts = counts.to("cpu", torch.int64).contiguous()
-    problem.lengths = counts.data_ptr()
+    call.size(batch, length, lengths)
     problem.x, problem.out = call.keep(x), call.keep(out)
+    if borders is not None:
+        problem.borders_forward, problem.borders_reverse = (call.keep(value) for value in borders)
     if residual is not None:
         problem.residual, problem.sum = call.keep(residual.detach()), call.keep(total)
     library, at = call.kernel.library, ctypes.byref(problem)
-    scratch = scratch or Scratch()
     kept = scratch.get("kept", library.seq2exp_layer_kept(at))
     chunk = scratch.get("chunk", library.seq2exp_layer_scratch(at))
     library.seq2exp_layer_forward(at, kept.data_ptr(), chunk.data_ptr())
     return out, total
 
 
+def new_borders(x: Tensor, inner: int) -> Tensor:
+    """Return memory for one direction's states before every `BORDER`-th row of x.
+
+    float32 [batch, borders, blocks of `inner` channels, states, channels of a block], of any
+    content.
+    """
+    lanes = LIBRARY.get().lanes
+    return x.new_empty(
+        x.shape[0], -(-x.shape[1] // BORDER), -(-inner // lanes), STATES, lanes, requires_grad=False
+    )
+
+
 def norm(x: Tensor, residual: Tensor | None, weight: Tensor, eps: float) -> Tensor:
-    """Return the root-mean-square norm of x + residual, as after the last layer.
+    """Return the root-mean-square norm of x + residual, as after the last layer; no gradient.
 
     Parameters
     ----------
@@ -201,7 +234,7 @@ def norm(x: Tensor, residual: Tensor | None, weight: Tensor, eps: float) -> Tens
     out = torch.empty_like(x, memory_format=torch.contiguous_format)
     if x.numel() == 0:
         return out
-    memory = _Memory()
+    memory = Memory()
     problem = _Norm(
         rows=x.numel() // x.shape[-1],
         width=x.shape[-1],
@@ -216,7 +249,7 @@ def norm(x: Tensor, residual: Tensor | None, weight: Tensor, eps: float) -> Tens
     return out
 
 
-class _Memory:
+class Memory:
     """Tensors as the kernel wants them; keeps alive what the pointers point to."""
 
     def __init__(self) -> None:
@@ -247,8 +280,8 @@ class _Memory:
         return self.keep(padded.unflatten(0, (-1, panel)).transpose(1, 2))
 
 
-class _Call(_Memory):
-    """A layer's weights, laid out for the kernel."""
+class Call(Memory):
+    """A layer's weights, laid out for the kernel; `problem` is what it is given."""
 
     def __init__(self, weights: Weights) -> None:
         super().__init__()
@@ -261,23 +294,37 @@ class _Call(_Memory):
         problem.in_u = self.packed(weights.in_proj[:inner])
         problem.in_z = self.packed(weights.in_proj[inner:])
         problem.out_proj = self.packed(weights.out_proj)
-        problem.forward = self._direction(weights.forward, rank)
-        problem.reverse = self._direction(weights.reverse, rank)
+        problem.forward = self._direction(weights.forward)
+        problem.reverse = self._direction(weights.reverse)
 
-    def _direction(self, weights: Direction, rank: int) -> _Direction:
+    def size(self, batch: int, length: int, lengths: Tensor | None) -> None:
+        """Set how many rows there are, and how many of them count (all, if `lengths` is None)."""
+        problem = self.problem
+        problem.batch, problem.length, problem.threads = batch, length, torch.get_num_threads()
+        counts = torch.full((batch,), length) if lengths is None else lengths.clamp(0, length)
+        self._counts = counts.to("cpu", torch.int64).contiguous()
+        problem.lengths = self._counts.data_ptr()
+
+    def _direction(self, weights: Direction) -> _Direction:
         taps = pad(weights.conv_weight.detach()[:, 0], (TAPS - weights.conv_weight.shape[2], 0))
-        dt, b, c = weights.x_proj.detach().split([rank, *[weights.A.shape[1]] * 2])
-        fill = (0, 0, 0, STATES - len(b))
+        dt, b, c = self.projections(weights)
         # The kernel compares bits to bound powers and would drop a NaN whose sign bit is set.
         A = torch.where(weights.A.isnan(), torch.nan, weights.A.detach() * _LOG2E)
         return _Direction(
             conv=self.keep(self.blocks(torch.cat([taps, weights.conv_bias[:, None]], 1))),
-            x_proj=self.packed(torch.cat([pad(b, fill), pad(c, fill), dt]), 3),
+            x_proj=self.packed(torch.cat([b, c, dt]), 3),
             dt_proj=self.packed(weights.dt_proj),
             dt_bias=self.keep(self.blocks(weights.dt_bias)),
             A=self.keep(self.blocks(pad(A, (0, STATES - A.shape[1])))),
             D=self.keep(self.blocks(weights.D)),
         )
+
+    def projections(self, weights: Direction) -> tuple[Tensor, Tensor, Tensor]:
+        """Return x_proj's rows of dt [R, e], B and C [`STATES`, e], the last two filled with 0."""
+        state, rank = weights.A.shape[1], weights.dt_proj.shape[1]
+        dt, b, c = weights.x_proj.detach().split([rank, state, state])
+        fill = (0, 0, 0, STATES - state)
+        return dt, pad(b, fill), pad(c, fill)
 
 
 def _check(weights: Weights, inner: int, rank: int) -> None:

@@ -14,43 +14,10 @@
 // thread takes its share of the rows, a tile at a time. The scan is independent by channel: each
 // thread takes its share of the blocks of LANES channels. No result depends on how many threads
 // there are.
-//
-// Wide arrays are "blocked": [blocks of LANES channels][rows][LANES], so that convolution, scan and
-// gates walk along rows with whole vectors, and the products read a block of columns in one run.
 
-#include <cmath>
-
-#include "vectors.h"
-
-namespace {
-
-constexpr int TAPS = 4;          // of the convolution
-constexpr int HALO = TAPS - 1;   // rows that the convolution reads before the first
-constexpr int TILE = 48;         // rows at a time in the products, a multiple of every HIGH below
-constexpr int SHARE = 8 * TILE;  // rows of one thread in one chunk
-constexpr int64_t WORTH = 1 << 20;  // multiply-adds that are worth a thread
-
-// Rows and vectors of columns in one step of a product: as many sums as there are registers.
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int HIGH2 = 12, HIGH3 = 8;
-#else
-constexpr int HIGH2 = 6, HIGH3 = 4;
-#endif
-
-}  // namespace
+#include "layer.h"
 
 extern "C" {
-
-// Field order and types are mirrored in fused.py. "Packed" weights of a product are
-// [panels of 2 or 3 vectors of outputs][inputs][2 or 3][LANES], zero where there is no output.
-struct Direction {
-    const float *conv;       // [blocks][TAPS + 1][LANES], the oldest tap first, then the bias
-    const float *x_proj;     // packed by 3: B, C and d, each from a new vector on
-    const float *dt_proj;    // packed by 2
-    const float *dt_bias;    // [blocks][LANES]
-    const float *A;          // [blocks][STATES][LANES], times log2(e)
-    const float *D;          // [blocks][LANES]
-};
 
 struct Norm {
     int64_t rows, width, threads;
@@ -60,123 +27,11 @@ struct Norm {
     float eps;
 };
 
-struct Layer {
-    int64_t batch, length, width, inner, rank, threads;
-    const int64_t *lengths;  // [batch] positions that count; those after them give 0
-    const float *x;          // [batch, length, width]
-    const float *residual;   // [batch, length, width], or null: none yet
-    float *sum;              // out [batch, length, width]: x + residual, where there is one
-    float *out;              // out [batch, length, width]
-    const float *norm;       // [blocks of width][LANES]
-    const float *in_u, *in_z, *out_proj;  // packed by 2
-    Direction forward, reverse;
-    float eps;
-};
-
 }  // extern "C"
 
 namespace {
 
-int64_t blocks_of(int64_t channels) { return (channels + LANES - 1) / LANES; }
-int64_t even(int64_t blocks) { return (blocks + 1) / 2 * 2; }
-
-// Aligned vectors in memory that is also read as single floats.
-typedef float Stored __attribute__((vector_size(LANES * 4), may_alias));
-INLINE Stored &at(float *memory) { return *(Stored *)memory; }
-INLINE Vec at(const float *memory) { return *(const Stored *)memory; }
-
-INLINE Vec load_part(const float *from, int64_t width) {
-    return width >= LANES ? load<true>(from, LANES) : load<false>(from, (int)width);
-}
-INLINE void store_part(float *to, Vec value, int64_t width) {
-    if (width >= LANES)
-        store<true>(to, value, LANES);
-    else
-        store<false>(to, value, (int)width);
-}
-
-// ---- Functions of one vector ---------------------------------------------------------------------
-
-// 2^power for any power; it stops at 2^-126 and 2^126. A NaN stays one.
-INLINE Vec exp2_any(Vec power) {
-    power = power < -126.0f ? splat(-126.0f) : power;
-    power = power > 126.0f ? splat(126.0f) : power;
-    const Vec shifter = splat(12582912.0f + 127.0f), shifted = power + shifter;
-    const Vec f = power - (shifted - shifter);
-    const Vec scale = (Vec)((Bits)shifted << 23);
-    return scale + scale * exp2_fraction(f);
-}
-
-constexpr float LOG2E = 1.44269504f;
-
-INLINE Vec silu(Vec v) { return v / (1.0f + exp2_any(v * -LOG2E)); }
-
-// log(1 + e^v) = max(v, 0) + log1p(e^-|v|), accurate relative to itself however small.
-INLINE Vec softplus(Vec v) {
-    const Vec above = v < 0.0f ? Vec{} : v;  // a NaN stays one
-    const Vec q = exp2_any((v < 0.0f ? v : -v) * LOG2E);
-    Vec p = splat(-0.0032440233f);
-    p = p * q + 0.0198514536f;
-    p = p * q - 0.0569595173f;
-    p = p * q + 0.106036536f;
-    p = p * q - 0.153055921f;
-    p = p * q + 0.196759388f;
-    p = p * q - 0.249541342f;
-    p = p * q + 0.333299637f;
-    p = p * q - 0.499999017f;
-    p = p * q + 1.0f;
-    return above + q * p;
-}
-
-// What a row is multiplied by, from its squares summed lane by lane.
-INLINE float norm_scale(Vec squares, int64_t width, float eps) {
-    float lanes[LANES];
-    std::memcpy(lanes, &squares, sizeof lanes);
-    for (int half = LANES / 2; half; half /= 2)
-        for (int k = 0; k < half; ++k) lanes[k] += lanes[k + half];
-    return 1.0f / std::sqrt(lanes[0] / (float)width + eps);
-}
-
-// ---- Products ------------------------------------------------------------------------------------
-
-// HIGH rows times WIDE vectors of columns; `a` is blocked, its first row given.
-template <int HIGH, int WIDE, class Store>
-INLINE void step(const float *a, int64_t a_block, int64_t inputs, const float *w, Store keep) {
-    Vec sum[HIGH][WIDE] = {};
-    for (int64_t first = 0; first < inputs; first += LANES, a += a_block) {
-        const int lanes = inputs - first < LANES ? (int)(inputs - first) : LANES;
-        for (int lane = 0; lane < lanes; ++lane, w += WIDE * LANES) {
-            Vec column[WIDE];
-#pragma GCC unroll 16
-            for (int j = 0; j < WIDE; ++j) column[j] = at(w + j * LANES);
-#pragma GCC unroll 16
-            for (int i = 0; i < HIGH; ++i) {
-                const Vec value = splat(a[i * LANES + lane]);
-#pragma GCC unroll 16
-                for (int j = 0; j < WIDE; ++j) sum[i][j] += value * column[j];
-            }
-        }
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < HIGH; ++i)
-#pragma GCC unroll 16
-        for (int j = 0; j < WIDE; ++j) keep(i, j, sum[i][j]);
-}
-
-// keep(row, block of outputs, value) for `rows` rows of a, rounded up to a multiple of HIGH, and
-// `blocks` blocks of outputs, rounded up to one of WIDE.
-template <int HIGH, int WIDE, class Store>
-INLINE void multiply(const float *a, int64_t a_block, int64_t rows, int64_t inputs, const float *w,
-                     int64_t blocks, Store keep) {
-    for (int64_t block = 0; block < blocks; block += WIDE, w += inputs * WIDE * LANES)
-        for (int64_t row = 0; row < rows; row += HIGH)
-            step<HIGH, WIDE>(a + row * LANES, a_block, inputs, w,
-                             [&](int i, int j, Vec value) __attribute__((always_inline)) {
-                                 keep(row + i, block + j, value);
-                             });
-}
-
-// ---- The layer -----------------------------------------------------------------------------------
+constexpr int SHARE = 2 * BORDER;  // rows of one thread in one chunk
 
 struct Sizes {
     int64_t width_blocks, blocks, rank_blocks, chunk, kept, shared, own;
@@ -210,14 +65,15 @@ class Worker {
     void run(int64_t entry) {
         offset_ = entry * p_.length * p_.width;
         length_ = p_.lengths[entry];
-        direction<true>(p_.reverse);
-        direction<false>(p_.forward);
+        entry_ = entry;
+        direction<true>(p_.reverse, p_.borders_reverse);
+        direction<false>(p_.forward, p_.borders_forward);
         if (thread_ == 0) finish_padding();
     }
 
   private:
     template <bool Reverse>
-    void direction(const Direction &w) {
+    void direction(const Direction &w, float *borders) {
         const int64_t real = blocks_of(p_.inner), team = team_.size();
         const int64_t begin = real * thread_ / team, end = real * (thread_ + 1) / team;
         for (int64_t i = begin * STATES; i < end * STATES; ++i) at(states_ + i * LANES) = Vec{};
@@ -228,7 +84,11 @@ class Worker {
             });
             team_.barrier();
             float *y = Reverse ? kept_ + first * n_.blocks * LANES : v_;
-            for (int64_t b = begin; b < end; ++b) scan(w, b, rows, y);
+            for (int64_t b = begin; b < end; ++b)
+                for (int64_t row = 0; row < rows; row += BORDER) {
+                    if (borders) keep_state(borders, first + row, b);
+                    scan(w, b, row, rows - row < BORDER ? rows - row : BORDER, y);
+                }
             team_.barrier();
             if (Reverse) continue;
             each_share(rows, [&](int64_t mine, int64_t stop) {
@@ -338,10 +198,15 @@ class Worker {
             }
     }
 
-    // Stage 2: y of one block of channels, for the whole chunk.
-    void scan(const Direction &w, int64_t b, int64_t rows, float *out) {
-        const int64_t place = b * n_.chunk * LANES;
-        const float *v = v_ + place, *dt = dt_ + place, *bc = bc_;
+    void keep_state(float *borders, int64_t row, int64_t b) {
+        float *to = border(borders, p_, entry_, row) + b * STATES * LANES;
+        std::memcpy(to, states_ + b * STATES * LANES, STATES * LANES * sizeof(float));
+    }
+
+    // Stage 2: y of one block of channels in the chunk's rows from `row` on.
+    void scan(const Direction &w, int64_t b, int64_t row, int64_t rows, float *out) {
+        const int64_t place = (b * n_.chunk + row) * LANES;
+        const float *v = v_ + place, *dt = dt_ + place, *bc = bc_ + row * 2 * STATES;
         float *y = out + place;
         const Vec *A = (const Vec *)w.A + b * STATES;
         const Vec D = at(w.D + b * LANES);
@@ -399,16 +264,8 @@ class Worker {
     const int thread_;
     Team &team_;
     float *kept_, *v_, *dt_, *d_, *bc_, *states_, *h_, *wide_;
-    int64_t offset_ = 0, length_ = 0;
+    int64_t entry_ = 0, offset_ = 0, length_ = 0;
 };
-
-int64_t threads_for(const Layer &p) {
-    const int64_t work = p.length * p.inner * (3 * p.width + 10 * STATES) / WORTH;
-    const int64_t blocks = blocks_of(p.inner);
-    int64_t threads = p.threads < blocks ? p.threads : blocks;
-    if (threads > work) threads = work;
-    return threads < 1 ? 1 : threads;
-}
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// What the CPU kernels share: vectors of channels, 2^x - 1, and a team of threads.
+// What the CPU kernels share: vectors of channels, 2^x - 1, sums across lanes, a team of threads.
 //
 // One source serves AVX-512, AVX2, SSE and NEON through the vector types of GCC and Clang.
 
@@ -11,6 +11,7 @@
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -70,6 +71,41 @@ INLINE Vec exp2_minus_one(Vec power) {
     const Vec f = power - (shifted - shifter);
     const Vec scale = (Vec)((Bits)shifted << 23);
     return scale * exp2_fraction(f) + (scale - 1.0f);
+}
+
+// Sums across lanes, LANES at once: lane k of the result is the sum of the lanes of part(n + k).
+// Two half-summed vectors are folded into one at each level.
+#if defined(__clang__)
+template <int Half, int... Lane>
+INLINE Vec fold_lanes(Vec a, Vec b, std::integer_sequence<int, Lane...>) {
+    return __builtin_shufflevector(a, b, ((Lane & ~Half) + (Lane & Half ? LANES : 0))...) +
+           __builtin_shufflevector(a, b, ((Lane | Half) + (Lane & Half ? LANES : 0))...);
+}
+#else  // older GCCs have no __builtin_shufflevector
+template <int Half, int... Lane>
+INLINE Vec fold_lanes(Vec a, Vec b, std::integer_sequence<int, Lane...>) {
+    return __builtin_shuffle(a, b, Bits{((Lane & ~Half) + (Lane & Half ? LANES : 0))...}) +
+           __builtin_shuffle(a, b, Bits{((Lane | Half) + (Lane & Half ? LANES : 0))...});
+}
+#endif
+template <int Half>
+INLINE Vec fold(Vec a, Vec b) {
+    return fold_lanes<Half>(a, b, std::make_integer_sequence<int, LANES>{});
+}
+
+struct Pair {
+    Vec first, second;
+};
+
+template <int Step, class Part>
+INLINE Pair sum_lanes(int n, Part part) {
+    if constexpr (Step == LANES) {
+        return part(n);
+    } else {
+        const Pair a = sum_lanes<Step * 2>(n, part);
+        const Pair b = sum_lanes<Step * 2>(n + Step, part);
+        return {fold<Step>(a.first, b.first), fold<Step>(a.second, b.second)};
+    }
 }
 
 // Threads that start together and can wait for each other. Fewer run where the system gives fewer.
