@@ -73,6 +73,7 @@ def say(window: Window, dataset: Dataset, entry: ModelEntry | None, place: contr
 
 def page() -> None:
     """Lay out the page."""
+    resources.write_log()
     dataset = open_data()
     entries = resources.models()
     controls.explain_link(dataset, entries)

@@ -1,6 +1,7 @@
 """What is opened once and shared by all browser sessions: data sets, models, running jobs."""
 
 import argparse
+import logging
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -49,6 +50,13 @@ class _Parser(argparse.ArgumentParser):
         )
 
 
+def write_log() -> None:
+    """Let the server's log tell what runs: each half of a network, for what and for how long."""
+    # Does nothing where the log is set up already, as it is after the first run of the page.
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    logging.getLogger("seq2exp").setLevel(logging.INFO)
+
+
 @st.cache_resource(show_spinner=False)
 def boards() -> dict[str, JobBoard]:
     """Return the job boards: one worker each, so that peaks never wait for a model."""
@@ -71,13 +79,16 @@ def demo_job() -> Job:
     return boards()["setup"].start(DEMO, lambda progress: str(demo_dataset(progress)))
 
 
-@st.cache_resource(max_entries=3, show_spinner="Loading the model …")
+@st.cache_resource(max_entries=3, show_spinner=False)
 def _predictor(path: str, content: str) -> Predictor:
     return Predictor(Path(path))
 
 
 def predictor(entry: ModelEntry) -> Predictor:
-    """Return the loaded model; a retrained file at the same place is loaded anew."""
+    """Return the loaded model; a retrained file at the same place is loaded anew.
+
+    Loading takes seconds where a kernel must be built first, so it belongs into a job.
+    """
     return _predictor(str(entry.path), digest(entry.path))
 
 

@@ -1,5 +1,6 @@
 """What the page needs computed: started as jobs, and shown as far as it is known by now."""
 
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -91,22 +92,23 @@ def learned_mask(
 ) -> Mask:
     """Return what is known of the mask by now, and start what is missing."""
     boards = resources.boards()
-    try:
-        predictor = resources.predictor(entry)
-    except InputError as error:
-        st.error(str(error), icon=":material/error:")
-        return Mask(note="no model")
     key = (dataset.digest, window.cell, window.gene.id, window.gene.tss, digest(entry.path))
-    generator = newest(
-        boards["model"], "model", key, lambda progress: predictor.posterior(window, progress)
-    )
+
+    def run_generator(progress: Progress) -> tuple[MaskPosterior, float]:
+        progress(0.0, "loading the model")
+        predictor = resources.predictor(entry)
+        begun = time.perf_counter()
+        return predictor.posterior(window, progress), time.perf_counter() - begun
+
+    generator = newest(boards["model"], "model", key, run_generator)
     if not generator.over:
         watch(generator, f"Learned mask of {window.gene.name}", "generator")
         return Mask(note="the model is running", busy="learned mask: running")
     if generator.state != "done":
         explain_failure(boards["model"], generator, "The model", "generator")
         return Mask(note="no mask")
-    trained: MaskPosterior = generator.result
+    predictor = resources.predictor(entry)
+    trained, seconds = generator.result
     tilt = None if prior == trained.prior else prior
     posterior = trained if tilt is None else trained.retilt(tilt)
     applied, _ = predictor.applied(rule)
@@ -125,7 +127,7 @@ def learned_mask(
         found.busy = "expression: running"
     elif express.state == "done":
         found.prediction = express.result
-        found.seconds = generator.seconds + express.seconds
+        found.seconds = seconds + express.seconds
     else:
         explain_failure(boards["expression"], express, "The prediction", "expression")
     return found

@@ -4,6 +4,7 @@ The two halves are apart because they cost alike and are needed differently: the
 once for a gene, while every move of a slider asks for the expression under another mask.
 """
 
+import logging
 import math
 import os
 import threading
@@ -22,6 +23,8 @@ from seq2exp.errors import InputError
 from seq2exp.genome.window import Window
 from seq2exp.model.beta import BetaPrior, MaskPosterior
 from seq2exp.model.checkpoint import load_model, suggested_threshold
+
+logger = logging.getLogger(__name__)
 
 Mode = Literal["soft", "hard", "top"]
 MODES = ("soft", "hard", "top")
@@ -120,12 +123,16 @@ class Prediction:
 class Predictor:
     """A trained network, loaded once and safe to share between threads.
 
+    Every run of a half is logged at INFO: which half, for what, and for how long.
+
     Parameters
     ----------
     model_path
         A model's safetensors, its JSON card beside it.
     device
         "auto" (a CUDA device if there is one), "cpu", "cuda", "cuda:1", …
+    scan
+        What runs the layers: "auto" (the fastest there is), or a selective scan by its name.
 
     Attributes
     ----------
@@ -137,13 +144,16 @@ class Predictor:
     Raises
     ------
     InputError
-        For a file that is no model, or a device that is not there.
+        For a file that is no model, or a device or a scan that is not there.
     """
 
-    def __init__(self, model_path: str | os.PathLike[str], device: str = "auto") -> None:
+    def __init__(
+        self, model_path: str | os.PathLike[str], device: str = "auto", scan: str = "auto"
+    ) -> None:
         self._device = _device(device)
         model, self.card = load_model(Path(model_path))
         self.model = model.to(self._device).eval().requires_grad_(False)
+        self.model.use_scan(scan)
         self.config = self.model.config
         self._threshold = suggested_threshold({"config": self.config.to_dict(), **self.card})
         self.model_id = str(self.card.get("id") or Path(model_path).stem)
@@ -170,7 +180,10 @@ class Predictor:
         InputError
             Where the window's length does not fit, memory is short, or the result is no number.
         """
-        with self._running(self.model.generator, "Finding what regulates the gene", progress):
+        with (
+            self._running(self.model.generator, "Finding what regulates the gene", progress),
+            self._logged("generator", window),
+        ):
             found = self.model.posterior(
                 self._tensor(window.one_hot),
                 self._tensor(window.signals),
@@ -193,7 +206,10 @@ class Predictor:
         if mask.shape != (window.length,):
             raise ValueError(f"a mask {mask.shape} for a window of {window.length} bp")
         network = self.model.generator if self.model.encoder is None else self.model.encoder
-        with self._running(network, "Predicting the expression", progress):
+        with (
+            self._running(network, "Predicting the expression", progress),
+            self._logged("predictor", window),
+        ):
             value = float(
                 self.model.predict(
                     self._tensor(window.one_hot),
@@ -300,6 +316,17 @@ class Predictor:
                     f"{self.device} has too little free memory for {self.model_id}; close other "
                     "programs on it or choose the device cpu."
                 ) from None
+
+    @contextmanager
+    def _logged(self, half: str, window: Window) -> Iterator[None]:
+        """Log how long a half of the network ran, also where it was stopped or failed."""
+        begun, end = time.perf_counter(), "ended after"
+        try:
+            yield
+            end = "took"
+        finally:
+            what = f"{half} for {window.gene.name} in {window.cell}"
+            logger.info("%s: %s %s %.3f s", self.model_id, what, end, time.perf_counter() - begun)
 
     def _broken(self, what: str, window: Window) -> InputError:
         return InputError(

@@ -120,15 +120,19 @@ class Layer(nn.Module):
         lengths: Tensor | None = None,
         scan: str = "auto",
         scratch: fused.Scratch | None = None,
+        rows: slice | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return this layer's output and the residual it was added to, [B, L, d] each.
 
         Positions from `lengths` [B] on reach no other position. With `scratch` the layer runs as
-        one kernel, else as torch modules around the selective scan named `scan`.
+        one kernel, else as torch modules around the selective scan named `scan`. Only the results
+        of the positions `rows` are wanted, the others may be anything.
         """
         if scratch is not None:
-            kernel = fused_gradient if torch.is_grad_enabled() else fused
-            return kernel.bidirectional_layer(x, residual, self._weights(), lengths, scratch)
+            weights = self._weights()
+            if torch.is_grad_enabled():
+                return fused_gradient.bidirectional_layer(x, residual, weights, lengths, scratch)
+            return fused.bidirectional_layer(x, residual, weights, lengths, scratch, rows)
         valid = None
         if lengths is not None:
             at = torch.arange(x.shape[1], device=x.device)
@@ -188,12 +192,12 @@ class Backbone(nn.Module):
         """
         residual = None
         scratch = None
+        # A hook may keep what it is given: nothing is written over it, and all of it is there.
+        seen = any(layer._forward_hooks for layer in self.layers)
         if self._fuses(x):
-            # A hook may keep what it is given, so nothing is written over it.
-            seen = any(layer._forward_hooks for layer in self.layers)
             scratch = fused.Scratch(reuse=not torch.is_grad_enabled() and not seen)
         again = scratch is None and self._recomputes(x)
-        for layer in self.layers:
+        for place, layer in enumerate(self.layers):
             if again:
                 x, residual = checkpoint(
                     layer,
@@ -202,7 +206,9 @@ class Backbone(nn.Module):
                     preserve_rng_state=False,
                 )
             else:
-                x, residual = layer(x, residual, lengths, self.scan, scratch)
+                last = place == len(self.layers) - 1
+                wanted = rows if last and not seen else None
+                x, residual = layer(x, residual, lengths, self.scan, scratch, wanted)
         if rows is not None:
             x, residual = x[:, rows], None if residual is None else residual[:, rows]
         if scratch is None:

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import numpy as np
 import pytest
-from driving import Driver
 
+from seq2exp.bench.chromium import Driver
 from seq2exp.datasets.catalog import Dataset
 
 pytestmark = pytest.mark.browser
@@ -66,11 +66,6 @@ class Page(Driver):
         rows = self.page.get_by_role("tabpanel", name=tab).locator("canvas table tbody tr")
         rows.first.wait_for(state="attached")
         return [row.locator("td").all_inner_texts() for row in rows.all()]
-
-    def slider(self, name: str) -> float:
-        """Where a slider stands."""
-        read = "node => node.value ?? node.getAttribute('aria-valuenow')"
-        return float(self.page.get_by_role("slider", name=name).evaluate(read))
 
     def turn(self, name: str, key: str) -> None:
         """Move a slider with the keyboard."""

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from driving import Driver
+
+from seq2exp.bench.chromium import Driver
 
 pytestmark = pytest.mark.browser
 

@@ -182,6 +182,21 @@ def test_a_result_does_not_depend_on_what_ran_before_in_the_same_memory() -> Non
 
 
 @needs_kernel
+@pytest.mark.parametrize(("begin", "end"), [(0, 1), (0, 900), (400, 500), (767, 769), (899, 900)])
+@pytest.mark.parametrize("carried", [False, True])
+def test_some_rows_are_those_of_all(begin: int, end: int, carried: bool) -> None:
+    layer, x = make_layer(16), torch.randn(2, 900, 16)
+    residual = torch.randn_like(x) if carried else None
+    lengths = torch.tensor([900, 450])
+    for counted in (None, lengths):
+        whole = run(layer, x, residual, counted)
+        with torch.no_grad():
+            part = layer(x, residual, counted, "auto", fused.Scratch(), slice(begin, end))
+        for a, b in zip(whole, part, strict=True):
+            assert torch.equal(a[:, begin:end], b[:, begin:end])
+
+
+@needs_kernel
 def test_tensors_in_any_order_of_memory() -> None:
     layer = make_layer(16)
     x, residual = torch.randn(2, 2, 16, 50).transpose(2, 3)
@@ -301,9 +316,7 @@ def test_the_choice_is_logged_once(anew: Path, caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.INFO), torch.no_grad():
         for _ in range(3):
             net(torch.randn(1, 10, 8))
-    assert [m for m in caplog.messages if "cpu-fused" in m] == [
-        "layers on cpu: cpu-fused"
-    ]
+    assert [m for m in caplog.messages if "cpu-fused" in m] == ["layers on cpu: cpu-fused"]
 
 
 def test_without_a_compiler_the_modules_take_over(

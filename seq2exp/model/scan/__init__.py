@@ -95,9 +95,9 @@ def _resolve(implementation: str, device_type: str) -> str:
 def resolve_layer(device: torch.device | str, state: int, conv: int) -> str:
     """Return what runs a bidirectional float32 layer on `device`.
 
-    "cpu-fused", the whole layer as one C++ kernel (its gradient is another one), for layers of `state` states and `conv` taps
-    that it supports where it is available; else what `resolve` says of "auto". The first choice
-    is logged.
+    "cpu-fused", the whole layer as one C++ kernel and its gradient as another, for layers of
+    `state` states and `conv` taps that it supports where it is available; else what `resolve` says
+    of "auto". The first choice is logged.
     """
     return _resolve_layer(torch.device(device).type, state, conv)
 

@@ -40,15 +40,24 @@ class Library(Generic[T]):
     Parameters
     ----------
     source
-        The C++ file; headers (``*.h``) beside it count as part of it.
+        The C++ file.
     name
         What it is, for the log and, before its first space, for the file's name.
     bind
         Makes of the loaded library what `get` returns; AttributeError where a function is missing.
+    headers
+        Folder whose headers (``*.h``) count as part of it; None: the source's own.
     """
 
-    def __init__(self, source: Path, name: str, bind: Callable[[ctypes.CDLL], T]) -> None:
+    def __init__(
+        self,
+        source: Path,
+        name: str,
+        bind: Callable[[ctypes.CDLL], T],
+        headers: Path | None = None,
+    ) -> None:
         self._source, self._name, self._bind = source, name, bind
+        self._headers = source.parent if headers is None else headers
         self._lock = threading.Lock()
         self._found: T | None = None
         self._reason: str | None = None
@@ -58,7 +67,7 @@ class Library(Generic[T]):
         with self._lock:  # so that threads that arrive together build once
             if self._found is None and self._reason is None:
                 try:
-                    path = _build(self._source, self._name)
+                    path = _build(self._source, self._headers, self._name)
                     self._found = self._bind(ctypes.CDLL(str(path)))
                 except (_BuildError, OSError, AttributeError) as error:
                     self._reason = str(error)
@@ -127,14 +136,14 @@ def _processor() -> str:
     return "\n".join(lines)
 
 
-def _build(source: Path, name: str) -> Path:
+def _build(source: Path, headers: Path, name: str) -> Path:
     """Return the compiled kernel's path, compiling it if it is not in the cache.
 
     It is written whole or not at all, so two processes may build it at once.
     """
     compiler = _compiler()
     version = _run([*compiler, "--version"])
-    sources = [source, *sorted(source.parent.glob("*.h"))]
+    sources = [source, *sorted(headers.glob("*.h"))]
     key = "\n".join(
         [*(path.read_text() for path in sources), version, _processor(), *_FLAGS, str(_TARGETS)]
     )
@@ -146,7 +155,8 @@ def _build(source: Path, name: str) -> Path:
     for target in _TARGETS:
         try:
             with files.atomic_path(library) as draft:
-                command = [*compiler, *_FLAGS, *target, "-pthread", str(source), "-o", str(draft)]
+                command = [*compiler, *_FLAGS, *target, "-pthread", f"-I{headers}"]
+                command += [str(source), "-o", str(draft)]
                 _run(command)
         except _BuildError as error:
             failures.append(error)

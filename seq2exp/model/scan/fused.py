@@ -39,7 +39,7 @@ class _Layer(ctypes.Structure):
     _fields_ = [
         *(
             (name, ctypes.c_int64)
-            for name in ("batch", "length", "width", "inner", "rank", "threads")
+            for name in ("batch", "length", "width", "inner", "rank", "threads", "begin", "end")
         ),
         *((name, ctypes.c_void_p) for name in ("lengths", "x", "residual", "sum", "out")),
         *((name, ctypes.c_void_p) for name in ("norm", "in_u", "in_z", "out_proj")),
@@ -139,6 +139,7 @@ def bidirectional_layer(
     weights: Weights,
     lengths: Tensor | None = None,
     scratch: Scratch | None = None,
+    rows: slice | None = None,
     borders: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Run a prenorm layer with a carried residual; knows no gradient.
@@ -159,6 +160,9 @@ def bidirectional_layer(
         How many positions of each sample count. The others reach none, and their output is 0.
     scratch : Scratch or None
         To share between calls that follow each other.
+    rows : slice or None
+        The positions whose results are wanted; the others' may be anything, and cost less the
+        farther they are from these. All by default.
     borders : two Tensors as `new_borders` makes them, or None
         Where to keep states for the gradient, forward and reverse.
 
@@ -188,6 +192,8 @@ def bidirectional_layer(
         return out, total
     problem = call.problem
     call.size(batch, length, lengths)
+    if rows is not None:
+        problem.begin, problem.end, _ = rows.indices(length)
     problem.x, problem.out = call.keep(x), call.keep(out)
     if borders is not None:
         problem.borders_forward, problem.borders_reverse = (call.keep(value) for value in borders)
@@ -301,6 +307,7 @@ class Call(Memory):
         """Set how many rows there are, and how many of them count (all, if `lengths` is None)."""
         problem = self.problem
         problem.batch, problem.length, problem.threads = batch, length, torch.get_num_threads()
+        problem.begin, problem.end = 0, length
         counts = torch.full((batch,), length) if lengths is None else lengths.clamp(0, length)
         self._counts = counts.to("cpu", torch.int64).contiguous()
         problem.lengths = self._counts.data_ptr()

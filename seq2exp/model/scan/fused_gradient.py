@@ -142,7 +142,9 @@ class _Layer(torch.autograd.Function):
         weights = _unflatten(flat, eps)
         inner = weights.out_proj.shape[1]
         borders = fused.new_borders(x, inner), fused.new_borders(x, inner)
-        out, total = fused.bidirectional_layer(x, residual, weights, lengths, scratch, borders)
+        out, total = fused.bidirectional_layer(
+            x, residual, weights, lengths, scratch, borders=borders
+        )
         ctx.lengths, ctx.eps, ctx.carried = lengths, eps, residual is not None
         ctx.save_for_backward(total, *borders, *flat)
         return out if residual is None else (out, total)

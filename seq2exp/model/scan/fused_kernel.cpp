@@ -77,8 +77,10 @@ class Worker {
         const int64_t real = blocks_of(p_.inner), team = team_.size();
         const int64_t begin = real * thread_ / team, end = real * (thread_ + 1) / team;
         for (int64_t i = begin * STATES; i < end * STATES; ++i) at(states_ + i * LANES) = Vec{};
-        for (int64_t first = 0; first < length_; first += n_.chunk) {
-            const int64_t left = length_ - first, rows = left < n_.chunk ? left : n_.chunk;
+        // Nothing after the last position that is wanted reaches one, seen in this direction.
+        const int64_t past = Reverse ? length_ - p_.begin : p_.end < length_ ? p_.end : length_;
+        for (int64_t first = 0; first < past; first += n_.chunk) {
+            const int64_t left = past - first, rows = left < n_.chunk ? left : n_.chunk;
             each_share(rows, [&](int64_t mine, int64_t stop) {
                 before_scan<Reverse>(w, first, mine, stop);
             });
@@ -93,7 +95,8 @@ class Worker {
             if (Reverse) continue;
             each_share(rows, [&](int64_t mine, int64_t stop) {
                 for (int64_t row = mine; row < stop; row += TILE)
-                    after_scan(first, row, stop - row < TILE ? stop - row : TILE);
+                    if (first + row + TILE > p_.begin)
+                        after_scan(first, row, stop - row < TILE ? stop - row : TILE);
             });
         }
     }
@@ -109,17 +112,19 @@ class Worker {
     // h of the rows from `row` on; on the way down, x + residual is written where `Write`.
     template <bool Reverse, bool Write>
     void normalise(int64_t row, int64_t rows) {
-        const bool add = Reverse && p_.residual;
-        const float *from = (Reverse || !p_.residual ? p_.x : p_.sum) + offset_;
         for (int64_t i = 0; i < rows; ++i) {
-            const int64_t where = (Reverse ? length_ - 1 - row - i : row + i) * p_.width;
+            const int64_t position = Reverse ? length_ - 1 - row - i : row + i;
+            // The reverse direction comes first and stops where nothing more is wanted of it.
+            const bool add = p_.residual && (Reverse || position < p_.begin);
+            const float *from = (add || !p_.residual ? p_.x : p_.sum) + offset_;
+            const int64_t where = position * p_.width;
             Vec squares{};
             for (int64_t b = 0; b < n_.width_blocks; ++b) {
                 const int64_t width = p_.width - b * LANES, place = where + b * LANES;
                 Vec value = load_part(from + place, width);
                 if (add) {
                     value += load_part(p_.residual + offset_ + place, width);
-                    if (Write) store_part(p_.sum + offset_ + place, value, width);
+                    if (Reverse && Write) store_part(p_.sum + offset_ + place, value, width);
                 }
                 squares += value * value;
                 at(h_ + (b * TILE + i) * LANES) = value;

@@ -41,6 +41,7 @@ struct Direction {
 
 struct Layer {
     int64_t batch, length, width, inner, rank, threads;
+    int64_t begin, end;      // positions whose output is wanted; that of others may be anything
     const int64_t *lengths;  // [batch] positions that count; those after them give 0
     const float *x;          // [batch, length, width]
     const float *residual;   // [batch, length, width], or null: none yet

@@ -1,18 +1,12 @@
-"""``seq2exp …``: thin wrappers that read options, call one function and print what it returns.
-
-What is slow to import (torch, lightning) is imported by the command that needs it, so that
-``seq2exp --help`` answers at once.
-"""
+"""Commands on networks: make one, ask one, read one of the authors'."""
 
 import json
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from seq2exp.cli.common import DatasetFile, Json, Root, Scan, dataset_path, plain, progress, write
 from seq2exp.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,77 +14,7 @@ if TYPE_CHECKING:
 
     from seq2exp.datasets.catalog import Cell, Dataset
 
-app = typer.Typer(
-    name="seq2exp",
-    help="Which bases regulate this gene? Demo data, training, predictions and conversion.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
 
-DatasetFile = Annotated[
-    str, typer.Option("--dataset", metavar="FILE", help="A dataset.yaml, or 'demo'.")
-]
-Root = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Folder that the data set's paths start from."),
-]
-Json = Annotated[
-    str | None, typer.Option("--json", metavar="FILE", help="Write JSON; '-' is stdout.")
-]
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line; exit with 2 and one line on stderr where the user can fix it."""
-    try:
-        code = app(None if argv is None else list(argv), standalone_mode=False)
-    except InputError as error:
-        _fail(str(error), 2)
-    except typer.TyperException as error:
-        _fail(error.format_message(), error.exit_code)
-    except typer.Abort:
-        _fail("stopped", 130)
-    except BrokenPipeError:
-        # The reader (head, say) has gone; Python would complain once more when it closes stdout.
-        sys.stderr.close()
-        sys.exit(0)
-    if code == 130:
-        _fail("stopped", 130)
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _fail(message: str, code: int) -> None:
-    print(f"seq2exp: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(code)
-
-
-@app.command()
-def demo(
-    size: Annotated[
-        Literal["default", "full"],
-        typer.Option(help="Held-out chromosomes only, or the training ones as well."),
-    ] = "default",
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder to make; without it the app's own copy is made."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Another seed gives other data.")] = None,
-) -> None:
-    """Simulate the demo data set and print where its dataset.yaml is."""
-    from seq2exp.datasets.simulate import demo_dataset, make_demo
-    from seq2exp.datasets.simulate.demo import DEFAULT_SEED
-
-    if out is None and (size != "default" or seed is not None):
-        raise InputError("The app's own copy has a fixed size and seed; name a folder with --out.")
-    with _progress() as report:
-        if out is None:
-            path = demo_dataset(report)
-        else:
-            path = make_demo(out, size, DEFAULT_SEED if seed is None else seed, report)
-    print(path)
-
-
-@app.command()
 def train(
     dataset: DatasetFile,
     out: Annotated[
@@ -127,6 +51,7 @@ def train(
     accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
     devices: Annotated[str, typer.Option(help="How many, or which, e.g. '1' or '0,'.")] = "1",
     precision: Annotated[str | None, typer.Option(help="E.g. 32-true, bf16-mixed.")] = None,
+    scan: Scan = "auto",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run.")
     ] = False,
@@ -137,11 +62,13 @@ def train(
     title: Annotated[str | None, typer.Option(help="Of the model's card.")] = None,
 ) -> None:
     """Train a network and write it with its card."""
+    from seq2exp.training.memory import keep_freed_memory
     from seq2exp.training.train import parse_switches
     from seq2exp.training.train import train as run
 
+    keep_freed_memory()
     path = run(
-        _dataset_path(dataset),
+        dataset_path(dataset),
         Path("runs") / f"{preset}-{variant}.safetensors" if out is None else out,
         root=root,
         variant=variant,
@@ -161,6 +88,7 @@ def train(
         accelerator=accelerator,
         devices=int(devices) if devices.isdecimal() else devices,
         precision=precision,
+        scan=scan,
         resume=resume,
         switches=parse_switches(switch or []),
         title=title,
@@ -168,7 +96,6 @@ def train(
     print(path)
 
 
-@app.command()
 def predict(
     gene: Annotated[str, typer.Argument(help="Symbol or Ensembl id.")],
     dataset: DatasetFile = "demo",
@@ -194,6 +121,7 @@ def predict(
         bool, typer.Option("--peaks/--no-peaks", help="Compare with MACS3's peaks.")
     ] = True,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    scan: Scan = "auto",
     json_file: Json = None,
 ) -> None:
     """Predict a gene's expression and find the bases that regulate it."""
@@ -205,7 +133,7 @@ def predict(
 
     if min_length < 1 or merge_gap < 0:
         raise InputError("Elements need --min-length 1 or more and --merge-gap 0 or more.")
-    predictor = Predictor(find_model(model), device)
+    predictor = Predictor(find_model(model), device, scan)
     own, trained = predictor.default_rule, predictor.config.prior
     rule = MaskRule(mode or own.mode, own.threshold if threshold is None else threshold, fraction)
     tilt = None
@@ -214,10 +142,10 @@ def predict(
             trained.mean if prior is None else prior,
             trained.strength if strength is None else strength,
         )
-    opened = Dataset.load(_dataset_path(dataset), root=root)
+    opened = Dataset.load(dataset_path(dataset), root=root)
     tracks = opened.cell(cell) if cell is not None else next(iter(opened.cells.values()))
     window = opened.window(gene, tracks.name)
-    with _progress() as report:
+    with progress() as report:
         prediction = predictor.predict(window, rule, tilt, progress=report)
         called, source = _peaks(opened, tracks, report) if peaks else (None, "")
     found = answer(
@@ -233,10 +161,9 @@ def predict(
     if json_file is None:
         _print_answer(found)
     else:
-        _write(json.dumps(found, indent=2, allow_nan=False, ensure_ascii=False) + "\n", json_file)
+        write(json.dumps(found, indent=2, allow_nan=False, ensure_ascii=False) + "\n", json_file)
 
 
-@app.command()
 def convert(
     released: Annotated[Path, typer.Argument(help="A checkpoint of the authors (.ckpt).")],
     variant: Annotated[
@@ -250,52 +177,12 @@ def convert(
     print(convert_released(released, variant, out))
 
 
-def _dataset_path(name: str) -> Path:
-    """Return a dataset.yaml's path; ``demo`` is the embedded one, made where it is missing."""
-    if name != "demo":
-        return Path(name)
-    from seq2exp.datasets.simulate import demo_dataset
-
-    with _progress() as report:
-        return demo_dataset(report)
-
-
 def _peaks(dataset: "Dataset", cell: "Cell", report: Any) -> "tuple[pd.DataFrame, str]":
     """Return a cell type's peaks and their source, as the app calls them."""
     from seq2exp.tracks.peaks import PeakCaller
 
     caller = PeakCaller.for_cell(cell, dataset.genome)
     return caller.peaks(progress=report), caller.source
-
-
-@contextmanager
-def _progress() -> Iterator[Any]:
-    """Yield a progress callback: bars on a terminal, nothing where stderr is a file or a pipe."""
-    if not sys.stderr.isatty():
-        yield lambda fraction, text: None
-        return
-    from seq2exp.training.progress import RichProgress
-
-    with RichProgress() as report:
-        yield report
-
-
-def _write(text: str, target: str) -> None:
-    """Write to a file, whole or not at all, or to stdout ("-")."""
-    from seq2exp.files import atomic_path
-
-    if target == "-":
-        sys.stdout.write(text)
-        return
-    if not Path(target).absolute().parent.is_dir():
-        raise InputError(f"Cannot write {target}: its folder does not exist; make it first.")
-    try:
-        with atomic_path(target) as draft:
-            draft.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"Cannot write {target} ({error.strerror}); choose another file."
-        ) from None
 
 
 def _print_answer(found: dict[str, Any]) -> None:
@@ -327,15 +214,15 @@ def _print_answer(found: dict[str, Any]) -> None:
     console = Console(highlight=False)
     grid = Table.grid(padding=(0, 2))
     for heading, text in lines.items():
-        grid.add_row(f"[bold]{heading}[/bold]", _plain(text))
+        grid.add_row(f"[bold]{heading}[/bold]", plain(text))
     console.print(grid)
     table = Table("Element", "Position", "Length", "Mean mask", "Highest")
     for column in table.columns[2:]:
         column.justify = "right"
     for element in found["elements"]:
         table.add_row(
-            _plain(element["name"]),
-            _plain(element["region"]),
+            plain(element["name"]),
+            plain(element["region"]),
             f"{element['length']:,} bp",
             f"{element['mean_mask']:.3f}",
             f"{element['max_mask']:.3f}",
@@ -345,11 +232,4 @@ def _print_answer(found: dict[str, Any]) -> None:
     else:
         console.print("No learned element passes these settings.")
     for note in (*found["notes"], *filter(None, [found["warning"]])):
-        console.print(f"Note: {_plain(note)}")
-
-
-def _plain(text: str) -> str:
-    """Return a text that rich prints as it stands."""
-    from rich.markup import escape
-
-    return escape(text)
+        console.print(f"Note: {plain(note)}")
