@@ -121,24 +121,31 @@ class Layer(nn.Module):
         scan: str = "auto",
         scratch: fused.Scratch | None = None,
         rows: slice | None = None,
+        gate: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return this layer's output and the residual it was added to, [B, L, d] each.
 
-        Positions from `lengths` [B] on reach no other position. With `scratch` the layer runs as
+        Positions from `lengths` [B] on reach no other position. The normalised input is multiplied
+        by `gate` [B, L]. With `scratch` the layer runs as
         one kernel, else as torch modules around the selective scan named `scan`. Only the results
         of the positions `rows` are wanted, the others may be anything.
         """
         if scratch is not None:
             weights = self._weights()
             if torch.is_grad_enabled():
-                return fused_gradient.bidirectional_layer(x, residual, weights, lengths, scratch)
-            return fused.bidirectional_layer(x, residual, weights, lengths, scratch, rows)
+                return fused_gradient.bidirectional_layer(
+                    x, residual, weights, lengths, scratch, gate
+                )
+            return fused.bidirectional_layer(x, residual, weights, lengths, scratch, rows, gate)
         valid = None
         if lengths is not None:
             at = torch.arange(x.shape[1], device=x.device)
             valid = (at < lengths[:, None]).unsqueeze(-1).to(x.dtype)  # [B, L, 1]
         residual = x if residual is None else x + residual
-        return self.mixer(self.norm(residual), valid, scan), residual
+        h = self.norm(residual)
+        if gate is not None:
+            h = h * gate.unsqueeze(-1).to(h.dtype)
+        return self.mixer(h, valid, scan), residual
 
     def _weights(self) -> fused.Weights:
         mixer = self.mixer
@@ -177,7 +184,11 @@ class Backbone(nn.Module):
         self._kind = state, conv
 
     def forward(
-        self, x: Tensor, lengths: Tensor | None = None, rows: slice | None = None
+        self,
+        x: Tensor,
+        lengths: Tensor | None = None,
+        rows: slice | None = None,
+        gate: Tensor | None = None,
     ) -> Tensor:
         """Return the hidden states [B, L, d], or those of the positions `rows`.
 
@@ -189,32 +200,42 @@ class Backbone(nn.Module):
             count, padding too.
         rows : slice or None
             The positions to return; all by default.
+        gate : Tensor [B, L] or None
+            What every layer's normalised input is multiplied by: a position where it is 0 sends
+            nothing to others. (The residual path carries each position's own input on.)
         """
-        residual = None
-        scratch = None
-        # A hook may keep what it is given: nothing is written over it, and all of it is there.
-        seen = any(layer._forward_hooks for layer in self.layers)
         if self._fuses(x):
-            scratch = fused.Scratch(reuse=not torch.is_grad_enabled() and not seen)
-        again = scratch is None and self._recomputes(x)
-        for place, layer in enumerate(self.layers):
+            return self._run_fused(x, lengths, rows, gate)
+        residual = None
+        again = self._recomputes(x)
+        for layer in self.layers:
             if again:
                 x, residual = checkpoint(
                     layer,
-                    *(x, residual, lengths, self.scan),
+                    *(x, residual, lengths, self.scan, None, None, gate),
                     use_reentrant=False,
                     preserve_rng_state=False,
                 )
             else:
-                last = place == len(self.layers) - 1
-                wanted = rows if last and not seen else None
-                x, residual = layer(x, residual, lengths, self.scan, scratch, wanted)
-        if rows is not None:
-            x, residual = x[:, rows], None if residual is None else residual[:, rows]
-        if scratch is None:
-            return self.norm_f(x if residual is None else x + residual)
-        kernel = fused_gradient if torch.is_grad_enabled() else fused
-        return kernel.norm(x, residual, self.norm_f.weight, self.norm_f.eps or 0.0)
+                x, residual = layer(x, residual, lengths, self.scan, gate=gate)
+        total = x if residual is None else x + residual
+        return self.norm_f(total if rows is None else total[:, rows])
+
+    def _run_fused(
+        self, x: Tensor, lengths: Tensor | None, rows: slice | None, gate: Tensor | None
+    ) -> Tensor:
+        residual = None
+        gradient = torch.is_grad_enabled()
+        # A hook may keep what it is given: nothing is written over it, and all of it is there.
+        seen = any(layer._forward_hooks for layer in self.layers)
+        with fused.scratch(reuse=not gradient and not seen) as scratch:
+            for layer in self.layers:
+                wanted = rows if layer is self.layers[-1] and not seen else None
+                x, residual = layer(x, residual, lengths, self.scan, scratch, wanted, gate)
+            if rows is not None:
+                x, residual = x[:, rows], None if residual is None else residual[:, rows]
+            kernel = fused_gradient if gradient else fused
+            return kernel.norm(x, residual, self.norm_f.weight, self.norm_f.eps or 0.0)
 
     def implementation(self, device: torch.device | str) -> str:
         """Return the name of what runs the layers on `device`, in float32.

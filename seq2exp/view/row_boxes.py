@@ -159,9 +159,7 @@ def peaks(scene: Scene, settings: ViewSettings) -> TrackSpec:
     """Show the called or imported peaks with their summits."""
     if scene.peaks is None:
         note = scene.peaks_note or "calling peaks…"
-        return _intervals(
-            "peaks", settings, [], [], [], [], [], note=note, title=scene.peaks_title
-        )
+        return _intervals("peaks", settings, [], [], [], [], [], note=note, title=scene.peaks_title)
     frame = _inside(scene.peaks, scene.interval)
     hover = []
     for row in _records(frame):

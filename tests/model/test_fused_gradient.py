@@ -24,9 +24,13 @@ def gradients(
     x, residual = given["x"].requires_grad_(), given.get("residual")
     if residual is not None:
         residual.requires_grad_()
-    out, total = layer(x, residual, lengths, "torch", scratch)
+    gate = given.get("gate")
+    if gate is not None:
+        gate.requires_grad_()
+    out, total = layer(x, residual, lengths, "torch", scratch, None, gate)
     loss = (out * given["out"]).sum() + (total * given["sum"]).sum()
-    wanted = {"x": x} | ({} if residual is None else {"residual": residual})
+    inputs = {"x": x, "residual": residual, "gate": gate}
+    wanted = {name: value for name, value in inputs.items() if value is not None}
     wanted |= dict(layer.named_parameters())
     return dict(zip(wanted, torch.autograd.grad(loss, list(wanted.values())), strict=True))
 
@@ -54,9 +58,12 @@ def error(value: Tensor, truth: Tensor) -> float:
     return ((value.double() - truth).norm() / truth.norm().clamp(min=1e-30)).item()
 
 
-def random(batch: int, length: int, width: int, carried: bool = True) -> dict[str, Tensor]:
+def random(
+    batch: int, length: int, width: int, carried: bool = True, gated: bool = False
+) -> dict[str, Tensor]:
     names = ["x", "out", "sum", *(["residual"] if carried else [])]
-    return {name: torch.randn(batch, length, width) for name in names}
+    gate = {"gate": torch.rand(batch, length)} if gated else {}
+    return {name: torch.randn(batch, length, width) for name in names} | gate
 
 
 # ---- Numbers -------------------------------------------------------------------------------------
@@ -74,6 +81,7 @@ def random(batch: int, length: int, width: int, carried: bool = True) -> dict[st
     seed=st.integers(0, 2**32),
     carried=st.booleans(),
     padded=st.booleans(),
+    gated=st.booleans(),
 )
 def test_random_shapes(
     batch: int,
@@ -85,10 +93,11 @@ def test_random_shapes(
     seed: int,
     carried: bool,
     padded: bool,
+    gated: bool,
 ) -> None:
     layer = make_layer(width, state, conv, expand, seed)
     lengths = torch.randint(1, length + 1, (batch,)) if padded else None
-    assert_right(layer, random(batch, length, width, carried), lengths)
+    assert_right(layer, random(batch, length, width, carried, gated), lengths)
 
 
 @needs_kernel

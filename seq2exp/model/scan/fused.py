@@ -7,6 +7,8 @@ says why, and the layer runs as its torch modules.
 """
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,7 +43,7 @@ class _Layer(ctypes.Structure):
             (name, ctypes.c_int64)
             for name in ("batch", "length", "width", "inner", "rank", "threads", "begin", "end")
         ),
-        *((name, ctypes.c_void_p) for name in ("lengths", "x", "residual", "sum", "out")),
+        *((name, ctypes.c_void_p) for name in ("lengths", "x", "residual", "gate", "sum", "out")),
         *((name, ctypes.c_void_p) for name in ("norm", "in_u", "in_z", "out_proj")),
         ("forward", _Direction),
         ("reverse", _Direction),
@@ -105,13 +107,13 @@ class Scratch:
     """
 
     def __init__(self, reuse: bool = False) -> None:
+        self.reuse = reuse
         self._memory: dict[str, Tensor] = {}
-        self._reuse = reuse
         self._turn = 0
 
     def results(self, like: Tensor, count: int) -> list[Tensor]:
         """Return `count` tensors of like's shape, of any content."""
-        if not self._reuse:
+        if not self.reuse:
             return [torch.empty_like(like) for _ in range(count)]
         self._turn = 1 - self._turn
         return [
@@ -124,8 +126,28 @@ class Scratch:
         memory = self._memory.get(name)
         if memory is None or len(memory) < size:
             self._memory.pop(name, None)
-            memory = self._memory[name] = torch.empty(size, dtype=torch.float32, device="cpu")
+            with torch.inference_mode(False):  # it may be used in another mode next time
+                memory = torch.empty(size, dtype=torch.float32, device="cpu")
+            self._memory[name] = memory
         return memory
+
+
+# What the last run worked in, for the next: mapping some hundred megabytes anew for every run, and
+# giving them back, would take a tenth of its time. One at most is kept.
+_SPARE: list[Scratch] = []
+
+
+@contextmanager
+def scratch(reuse: bool = False) -> Iterator[Scratch]:
+    """Yield memory to work in, nobody else's meanwhile; see `Scratch`."""
+    try:
+        memory = _SPARE.pop()
+    except IndexError:
+        memory = Scratch()
+    memory.reuse = reuse
+    yield memory
+    if not _SPARE:
+        _SPARE.append(memory)
 
 
 def supports(state: int, conv: int) -> bool:
@@ -140,6 +162,7 @@ def bidirectional_layer(
     lengths: Tensor | None = None,
     scratch: Scratch | None = None,
     rows: slice | None = None,
+    gate: Tensor | None = None,
     borders: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Run a prenorm layer with a carried residual; knows no gradient.
@@ -163,6 +186,8 @@ def bidirectional_layer(
     rows : slice or None
         The positions whose results are wanted; the others' may be anything, and cost less the
         farther they are from these. All by default.
+    gate : Tensor [batch, length] or None
+        What each position's normalised input is multiplied by.
     borders : two Tensors as `new_borders` makes them, or None
         Where to keep states for the gradient, forward and reverse.
 
@@ -183,6 +208,8 @@ def bidirectional_layer(
         raise ValueError(f"x is {list(x.shape)}, not [batch, length, {len(weights.norm)}]")
     if residual is not None and residual.shape != x.shape:
         raise ValueError(f"the residual is {list(residual.shape)} beside {list(x.shape)}")
+    if gate is not None and gate.shape != x.shape[:2]:
+        raise ValueError(f"the gate is {list(gate.shape)} beside {list(x.shape)}")
     batch, length, _ = x.shape
     x = x.detach().contiguous()
     scratch = scratch or Scratch()
@@ -195,6 +222,8 @@ def bidirectional_layer(
     if rows is not None:
         problem.begin, problem.end, _ = rows.indices(length)
     problem.x, problem.out = call.keep(x), call.keep(out)
+    if gate is not None:
+        problem.gate = call.keep(gate.detach())
     if borders is not None:
         problem.borders_forward, problem.borders_reverse = (call.keep(value) for value in borders)
     if residual is not None:

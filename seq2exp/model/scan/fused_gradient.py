@@ -24,7 +24,7 @@ class _Direction(ctypes.Structure):
 
 class _Gradient(ctypes.Structure):
     _fields_ = [
-        *((name, ctypes.c_void_p) for name in ("out", "sum", "x", "norm")),
+        *((name, ctypes.c_void_p) for name in ("out", "sum", "x", "gate", "norm")),
         *((name, ctypes.c_void_p) for name in ("in_u", "in_z", "out_proj")),
         ("forward", _Direction),
         ("reverse", _Direction),
@@ -71,8 +71,9 @@ def bidirectional_layer(
     weights: Weights,
     lengths: Tensor | None = None,
     scratch: Scratch | None = None,
+    gate: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Run `fused.bidirectional_layer`, differentiable, once, in x, the residual and every weight.
+    """Run `fused.bidirectional_layer`, differentiable, once, in all tensors but `lengths`.
 
     For the gradient x + residual is kept, and the states before every `fused.BORDER`-th row
     (``2 · batch · length · inner · 16 / 192`` floats); the rest is computed again in chunks that
@@ -81,7 +82,7 @@ def bidirectional_layer(
     Parameters, results and errors are those of `fused.bidirectional_layer`.
     """
     flat = [weights.norm, weights.in_proj, weights.out_proj, *weights.forward, *weights.reverse]
-    found = _Layer.apply(lengths, scratch, weights.eps, x, residual, *flat)
+    found = _Layer.apply(lengths, scratch, weights.eps, x, residual, gate, *flat)
     return (found, x) if residual is None else found
 
 
@@ -137,26 +138,28 @@ class _Layer(torch.autograd.Function):
         eps: float,
         x: Tensor,
         residual: Tensor | None,
+        gate: Tensor | None,
         *flat: Tensor,
     ) -> Any:
         weights = _unflatten(flat, eps)
         inner = weights.out_proj.shape[1]
         borders = fused.new_borders(x, inner), fused.new_borders(x, inner)
         out, total = fused.bidirectional_layer(
-            x, residual, weights, lengths, scratch, borders=borders
+            x, residual, weights, lengths, scratch, gate=gate, borders=borders
         )
         ctx.lengths, ctx.eps, ctx.carried = lengths, eps, residual is not None
-        ctx.save_for_backward(total, *borders, *flat)
+        ctx.save_for_backward(total, gate, *borders, *flat)
         return out if residual is None else (out, total)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, out: Tensor, total: Tensor | None = None) -> tuple[Any, ...]:
-        x, forward, reverse, *flat = ctx.saved_tensors
+        x, gate, forward, reverse, *flat = ctx.saved_tensors
         weights = _unflatten(tuple(flat), ctx.eps)
-        call = _Call(weights, x, ctx.lengths, (forward, reverse))
-        grad_x, grad_flat = call.run(out, total)
-        return None, None, None, grad_x, grad_x if ctx.carried else None, *grad_flat
+        call = _Call(weights, x, ctx.lengths, gate, (forward, reverse))
+        grad_x, grad_gate, grad_flat = call.run(out, total)
+        carried = grad_x if ctx.carried else None
+        return None, None, None, grad_x, carried, grad_gate, *grad_flat
 
 
 class _Call:
@@ -167,14 +170,16 @@ class _Call:
         weights: Weights,
         x: Tensor,
         lengths: Tensor | None,
+        gate: Tensor | None,
         borders: tuple[Tensor, Tensor],
     ) -> None:
-        self.x, self.weights = x, weights
+        self.x, self.gate, self.weights = x, gate, weights
         self.kernel = LIBRARY.get()
         self.call = call = fused.Call(weights)
         call.size(x.shape[0], x.shape[1], lengths)
         problem = call.problem
         problem.x = call.keep(x)
+        problem.gate = None if gate is None else call.keep(gate.detach())
         problem.borders_forward, problem.borders_reverse = (call.keep(value) for value in borders)
         inner, rank = problem.inner, problem.rank
         self.blocks = -(-inner // self.kernel.lanes)
@@ -209,13 +214,18 @@ class _Call:
             dt_reverse_back=call.packed(back.dt_proj.T),
         )
 
-    def run(self, out: Tensor, total: Tensor | None) -> tuple[Tensor, list[Tensor]]:
-        """Return the gradients of x + residual and of the weights, as `_unflatten` takes them."""
+    def run(self, out: Tensor, total: Tensor | None) -> tuple[Tensor, Tensor | None, list[Tensor]]:
+        """Return the gradients of x + residual, of the gate, and of the weights.
+
+        The last as `_unflatten` takes them.
+        """
         grad = torch.empty_like(self.x)
+        grad_gate = None if self.gate is None else self.x.new_empty(self.x.shape[:2])
         if self.x.numel():
             keep = self.call.keep
             self.gradient.out, self.gradient.x = keep(out.detach()), keep(grad)
             self.gradient.sum = None if total is None else keep(total.detach())
+            self.gradient.gate = None if grad_gate is None else keep(grad_gate)
             problem = ctypes.byref(self.call.problem)
             library = self.kernel.library
             scratch = self.x.new_empty(library.seq2exp_gradient_scratch(problem))
@@ -223,13 +233,17 @@ class _Call:
         width = self.x.shape[2]
         shared = {name: self._plain(value)[:, :width] for name, value in self.shared.items()}
         in_proj = torch.cat([shared["in_u"], shared["in_z"]])
-        return grad, [
-            self.norm[:width],
-            in_proj,
-            shared["out_proj"].T,
-            *self._gradients(self.own[0], self.weights.forward),
-            *self._gradients(self.own[1], self.weights.reverse),
-        ]
+        return (
+            grad,
+            grad_gate,
+            [
+                self.norm[:width],
+                in_proj,
+                shared["out_proj"].T,
+                *self._gradients(self.own[0], self.weights.forward),
+                *self._gradients(self.own[1], self.weights.reverse),
+            ],
+        )
 
     def _rounded(self, channels: int) -> int:
         return -(-channels // self.kernel.lanes) * self.kernel.lanes

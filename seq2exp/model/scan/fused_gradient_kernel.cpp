@@ -34,6 +34,7 @@ struct Gradient {
     const float *out;              // in [batch, length, width]: of the layer's output
     const float *sum;              // in [batch, length, width]: of x + residual, or null: none
     float *x;                      // out [batch, length, width]: of x, and of the residual
+    float *gate;                   // out [batch, length], where the layer has one
     float *norm;                   // [blocks of width][LANES]
     float *in_u, *in_z, *out_proj; // [blocks][blocks of width * LANES][LANES]
     DirectionGradient forward, reverse;
@@ -236,7 +237,8 @@ class Worker {
                 squares += value * value;
                 at(h + (b * stride + i) * LANES) = value;
             }
-            const float scale = norm_scale(squares, p_.width, p_.eps);
+            float scale = norm_scale(squares, p_.width, p_.eps);
+            if (p_.gate) scale *= p_.gate[place<Reverse>(row + i) / p_.width];
             for (int64_t b = 0; b < n_.width_blocks; ++b)
                 at(h + (b * stride + i) * LANES) *= scale * at(p_.norm + b * LANES);
         }
@@ -540,16 +542,32 @@ class Worker {
                 else
                     at(g) += load_part(x, width);
             }
-            if (!Reverse)
-                norm_back(p_.x + where, p_.norm, p_.width, p_.eps, tile_ + i * LANES, TILE * LANES,
-                          g_.sum ? g_.sum + where : nullptr, g_.x + where, norms);
+            if (Reverse) continue;
+            if (p_.gate) gate_back(where, tile_ + i * LANES);
+            norm_back(p_.x + where, p_.norm, p_.width, p_.eps, tile_ + i * LANES, TILE * LANES,
+                      g_.sum ? g_.sum + where : nullptr, g_.x + where, norms);
         }
+    }
+
+    // From the gradient of a row of h to those of its gate and, in place, of what it multiplies.
+    void gate_back(int64_t where, float *g) {
+        Vec squares{}, products{};
+        for (int64_t b = 0; b < n_.width_blocks; ++b) {
+            const Vec r = load_part(p_.x + where + b * LANES, p_.width - b * LANES);
+            squares += r * r;
+            products += r * at(p_.norm + b * LANES) * at(g + b * TILE * LANES);
+        }
+        const int64_t row = where / p_.width;
+        g_.gate[row] = sum_of(products) * norm_scale(squares, p_.width, p_.eps);
+        for (int64_t b = 0; b < n_.width_blocks; ++b) at(g + b * TILE * LANES) *= p_.gate[row];
     }
 
     // What no row does: the rows that do not count, and the shares' sums for the norm.
     void finish() {
         const int64_t begin = offset_ + length_ * p_.width, end = offset_ + p_.length * p_.width;
         for (int64_t i = begin; i < end; ++i) g_.x[i] = g_.sum ? g_.sum[i] : 0;
+        if (p_.gate)
+            for (int64_t i = begin / p_.width; i < end / p_.width; ++i) g_.gate[i] = 0;
         for (int64_t share = 0; share * SHARE < length_; ++share)
             for (int64_t b = 0; b < n_.width_blocks; ++b)
                 at(g_.norm + b * LANES) += at(norms_ + (share * n_.width_blocks + b) * LANES);

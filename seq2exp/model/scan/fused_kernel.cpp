@@ -1,6 +1,6 @@
 // A bidirectional Mamba layer on a CPU, forward only, from its input to its output in one call.
 //
-//   r = x + residual              h = norm(r)                   u, z = in_proj(h)
+//   r = x + residual              h = norm(r) * gate            u, z = in_proj(h)
 //   v = silu(conv(u))             B, C, d = x_proj(v)           dt = softplus(dt_proj(d))
 //   y = scan(v, dt, A, B, C, D)                                 for each direction
 //   out = out_proj((y_forward + y_reverse) * silu(z))
@@ -129,7 +129,8 @@ class Worker {
                 squares += value * value;
                 at(h_ + (b * TILE + i) * LANES) = value;
             }
-            const float scale = norm_scale(squares, p_.width, p_.eps);
+            float scale = norm_scale(squares, p_.width, p_.eps);
+            if (p_.gate) scale *= p_.gate[entry_ * p_.length + position];
             for (int64_t b = 0; b < n_.width_blocks; ++b)
                 at(h_ + (b * TILE + i) * LANES) *= scale * at(p_.norm + b * LANES);
         }

@@ -45,6 +45,7 @@ struct Layer {
     const int64_t *lengths;  // [batch] positions that count; those after them give 0
     const float *x;          // [batch, length, width]
     const float *residual;   // [batch, length, width], or null: none yet
+    const float *gate;       // [batch, length], what each row of h is multiplied by, or null: 1
     float *sum;              // out [batch, length, width]: x + residual, where there is one
     float *out;              // out [batch, length, width]
     const float *norm;       // [blocks of width][LANES]
