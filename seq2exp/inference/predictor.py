@@ -373,13 +373,14 @@ def _reported(network: torch.nn.Module, what: str, progress: Progress | None) ->
 
     def report(*_: object) -> None:
         nonlocal done
+        progress(done / len(layers), f"{what}: layer {done + 1} of {len(layers)}")
         done += 1
-        progress(done / len(layers), f"{what}: layer {done} of {len(layers)}")
 
-    progress(0.0, what)
-    hooks = [layer.register_forward_hook(report) for layer in layers]
+    # Before each layer: hooks after it would be given results, which the fused layers then keep.
+    hooks = [layer.register_forward_pre_hook(report) for layer in layers]
     try:
         yield
+        progress(1.0, what)
     finally:
         for hook in hooks:
             hook.remove()
