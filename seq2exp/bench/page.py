@@ -65,6 +65,7 @@ def sections(options: Options, progress: Progress) -> Iterator[Section]:
     link = {"model": _model(options.model)}
     arguments = []
     if options.dataset != "demo":
+        Dataset.load(options.dataset, root=options.root or None)  # what is wrong shows at once
         arguments.append(f"--dataset={Path(options.dataset).resolve()}")
     if options.root:
         arguments.append(f"--root={Path(options.root).resolve()}")

@@ -227,6 +227,9 @@ def test_nothing_to_do(shape: tuple[int, int, int]) -> None:
 @needs_kernel
 def test_wrong_shapes_and_types_are_named() -> None:
     layer, x = make_layer(8), torch.randn(1, 5, 8)
+    for lengths in (torch.tensor([5, 5]), torch.tensor([]), torch.tensor([[5]])):
+        with pytest.raises(ValueError, match="lengths are"):
+            run(layer, x, None, lengths)
     with pytest.raises(ValueError, match="x is"):
         run(layer, x[..., :7])
     with pytest.raises(ValueError, match="residual"):
@@ -330,6 +333,27 @@ def test_without_a_compiler_the_modules_take_over(
         truth = net.double()(x.double())
     assert error(ours, truth) < 5e-6
     assert len([m for m in caplog.messages if "layer kernel" in m]) == 1
+
+
+@needs_kernel
+def test_a_damaged_kernel_is_built_again(anew: Path) -> None:
+    assert fused.available()
+    (library,) = (anew / "kernels").glob("layer-*.so")
+    whole = library.read_bytes()
+    fused.LIBRARY.forget()
+    library.unlink()  # the one that is loaded stays as it is
+    library.write_bytes(whole[:20_000])
+    assert fused.available()
+    assert len(library.read_bytes()) == len(whole)
+
+
+def test_a_compiler_that_cannot_be_read_is_none(
+    anew: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CXX", "'g++")
+    with caplog.at_level(logging.WARNING):
+        assert not fused.available()
+    assert "no command" in caplog.text
 
 
 @needs_kernel

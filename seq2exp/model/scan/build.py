@@ -98,7 +98,10 @@ class Library(Generic[T]):
 def _compiler() -> list[str]:
     """Return the compiler's command, from ``$CXX`` or the usual names."""
     if chosen := os.environ.get("CXX"):
-        command = shlex.split(chosen)
+        try:
+            command = shlex.split(chosen)
+        except ValueError as error:
+            raise _BuildError(f"$CXX is {chosen!r}, which is no command ({error})") from error
         if not command or shutil.which(command[0]) is None:
             raise _BuildError(f"$CXX names {chosen!r}, which is not on the PATH")
         return command
@@ -149,7 +152,9 @@ def _build(source: Path, headers: Path, name: str) -> Path:
     )
     digest = hashlib.sha256(key.encode()).hexdigest()[:20]
     library = files.cache_dir() / "kernels" / f"{name.split()[0]}-{digest}.so"
-    if library.exists():
+    # Loading a damaged library may end the process, so what was built says what it must contain.
+    seal = library.with_suffix(".sha256")
+    if library.exists() and seal.exists() and seal.read_text() == files.digest(library):
         return library
     failures = []
     for target in _TARGETS:
@@ -161,6 +166,8 @@ def _build(source: Path, headers: Path, name: str) -> Path:
         except _BuildError as error:
             failures.append(error)
         else:
+            with files.atomic_path(seal) as draft:
+                draft.write_text(files.digest(library))
             logger.info("built the CPU %s kernel: %s", name, shlex.join(command[:-2]))
             return library
     raise failures[0]

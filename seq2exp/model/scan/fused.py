@@ -334,6 +334,8 @@ class Call(Memory):
 
     def size(self, batch: int, length: int, lengths: Tensor | None) -> None:
         """Set how many rows there are, and how many of them count (all, if `lengths` is None)."""
+        if lengths is not None and lengths.shape != (batch,):
+            raise ValueError(f"lengths are {list(lengths.shape)}, not [{batch}]")
         problem = self.problem
         problem.batch, problem.length, problem.threads = batch, length, torch.get_num_threads()
         problem.begin, problem.end = 0, length
