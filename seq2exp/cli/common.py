@@ -11,7 +11,10 @@ import typer
 from seq2exp.errors import InputError
 
 DatasetFile = Annotated[
-    str, typer.Option("--dataset", metavar="FILE", help="A dataset.yaml, or 'demo'.")
+    str,
+    typer.Option(
+        "--dataset", metavar="FILE", help="A dataset.yaml, the authors' data folder, or 'demo'."
+    ),
 ]
 Root = Annotated[
     Path | None,

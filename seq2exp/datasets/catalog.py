@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from seq2exp import files
 from seq2exp.datasets.assembly import check_assembly, check_lengths, read_chrom_sizes
 from seq2exp.datasets.expression import Expression
-from seq2exp.datasets.schema import CellSpec, DatasetSpec, nearest, read_spec
+from seq2exp.datasets.released import ContactProfiles, is_released, released_spec
+from seq2exp.datasets.schema import CellSpec, DatasetSpec, ProfilesSpec, nearest, read_spec
 from seq2exp.errors import InputError
 from seq2exp.genome.annotation import Annotation, Gene
 from seq2exp.genome.locus import Interval, parse_locus, resolve_chrom
@@ -38,7 +39,7 @@ class Cell:
     dnase, h3k27ac
         Signals.
     contact
-        Hi-C map, None where there is none.
+        Hi-C map, or profiles made from one beforehand; None where there is none.
     reads, peaks_path
         DNase reads to call peaks on, or peaks already called; None where there are none.
     table
@@ -50,7 +51,7 @@ class Cell:
     name: str
     dnase: Signal
     h3k27ac: Signal
-    contact: ContactMap | None
+    contact: ContactMap | ContactProfiles | None
     reads: Path | None
     peaks_path: Path | None
     table: Expression | None
@@ -59,16 +60,17 @@ class Cell:
     @classmethod
     def open(cls, spec: CellSpec) -> "Cell":
         """Open the files of one cell type."""
-        contact = spec.contact
+        hic = spec.contact
+        contact: ContactMap | ContactProfiles | None = None
+        if isinstance(hic, ProfilesSpec):
+            contact = ContactProfiles(hic.path, hic.lengths, hic.padding)
+        elif hic is not None:
+            contact = ContactMap(hic.path, hic.resolution, hic.normalisation)
         return cls(
             name=spec.name,
             dnase=Signal(spec.dnase),
             h3k27ac=Signal(spec.h3k27ac),
-            contact=(
-                None
-                if contact is None
-                else ContactMap(contact.path, contact.resolution, contact.normalisation)
-            ),
+            contact=contact,
             reads=spec.reads,
             peaks_path=spec.peaks,
             table=None if spec.expression is None else Expression(spec.expression),
@@ -143,12 +145,13 @@ class Dataset:
     def load(
         cls, path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None
     ) -> "Dataset":
-        """Open the data set that a dataset.yaml describes.
+        """Open the data set that a dataset.yaml describes, or the authors' data folder.
 
         Parameters
         ----------
         path
-            The YAML file; `seq2exp.datasets.schema` has its keys.
+            The YAML file; `seq2exp.datasets.schema` has its keys. Or the folder that the authors
+            published, or a YAML that points there: `seq2exp.datasets.released`.
         root
             Folder its paths are relative to, where that is not its own.
 
@@ -157,7 +160,8 @@ class Dataset:
         InputError
             For anything wrong with the YAML or its files, naming the file and the fix.
         """
-        return cls(read_spec(path, root))
+        read = released_spec if is_released(path) else read_spec
+        return cls(read(path, root))
 
     def _check(self, path: Path, lengths: dict[str, int]) -> None:
         check_lengths(path, lengths, self.spec.genome, self.lengths)
@@ -340,7 +344,7 @@ class Dataset:
 
     def _contact(
         self, gene: Gene, cell: Cell, interval: Interval, notes: list[str]
-    ) -> tuple[NDArray[np.float64], str]:
+    ) -> tuple[NDArray[np.floating], str]:
         if cell.contact is None:
             notes.append(
                 f"{cell.name} has no Hi-C map; contact is the ABC power law of distance, whose "
@@ -348,7 +352,9 @@ class Dataset:
             )
             length = self.lengths[interval.chrom]
             return power_law_profile(gene.tss, interval, length), "power law (no Hi-C)"
-        contact = cell.contact.profile(interval.chrom, gene.tss, interval)
+        contact: NDArray[np.floating] = cell.contact.profile(interval.chrom, gene.tss, interval)
+        if isinstance(cell.contact, ContactProfiles):
+            notes += cell.contact.notes(interval.chrom, gene.tss)
         if not contact.any():
             notes.append(
                 f"The Hi-C map has next to no contacts at the TSS of {gene.name}, so contact "

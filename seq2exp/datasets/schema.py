@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -23,6 +23,18 @@ class ContactSpec:
     path: Path
     resolution: int = 5000
     normalisation: str = "VC"
+
+
+@dataclass(frozen=True)
+class ProfilesSpec:
+    """Contact profiles computed beforehand; see `seq2exp.datasets.released.contact`.
+
+    `path` is a folder of HDF5 files, `lengths` has the chromosomes' lengths in bp.
+    """
+
+    path: Path
+    lengths: Mapping[str, int]
+    padding: Literal["release", "fixed"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,7 @@ class CellSpec:
     name: str
     dnase: Path
     h3k27ac: Path
-    contact: ContactSpec | None = None
+    contact: ContactSpec | ProfilesSpec | None = None
     reads: Path | None = None
     peaks: Path | None = None
     expression: ExpressionSpec | None = None
@@ -78,7 +90,10 @@ class DatasetSpec:
     content: dict[str, Any] = field(default_factory=dict)
 
     def files(self) -> dict[str, Path]:
-        """Return every file by its key, e.g. ``cells.K562.dnase``."""
+        """Return every file by its key, e.g. ``cells.K562.dnase``.
+
+        Folders of contact profiles are left out: `content` has their fingerprints.
+        """
         found: dict[str, Path] = {}
         for key in ("genome", "annotation", "chrom_sizes", "blacklist", "truth"):
             found[key] = getattr(self, key)
@@ -86,7 +101,7 @@ class DatasetSpec:
             for key in ("dnase", "h3k27ac", "reads", "peaks", "crispr"):
                 found[f"cells.{name}.{key}"] = getattr(cell, key)
             for key, part in (("contact", cell.contact), ("expression", cell.expression)):
-                if part is not None:
+                if isinstance(part, ContactSpec | ExpressionSpec):
                     found[f"cells.{name}.{key}"] = part.path
         return {key: path for key, path in found.items() if path is not None}
 
@@ -129,17 +144,28 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"it may be one of {', '.join(names)}."
 
 
-class _Reader:
+class Reader:
     """Reads one file's mappings and says where in it something is wrong."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.root = path.parent
 
+    def start_at(self, root: str | os.PathLike[str] | None, top: Mapping[str, Any]) -> None:
+        """Let paths start from `root`, else from the key of that name in the file."""
+        if root is not None:
+            self.root = Path(root)
+        elif "root" in top:
+            self.root = self.path.parent / Path(self.text(top["root"], "root")).expanduser()
+        if not self.root.is_dir():
+            raise self.error(f"the root folder {self.root} is not there; give --root.")
+
     def error(self, what: str) -> InputError:
+        """Return the error that says what is wrong in this file."""
         return InputError(f"{self.path}: {what}")
 
     def mapping(self, value: object, where: str, keys: Iterable[str] | None) -> dict[str, Any]:
+        """Return a mapping without its empty keys; `keys` are those it may have (None: any)."""
         if not isinstance(value, Mapping):
             raise self.error(f"'{where}' must be a mapping of keys to values.")
         for key in value:
@@ -149,32 +175,38 @@ class _Reader:
         return {str(key): item for key, item in value.items() if item is not None}
 
     def need(self, table: Mapping[str, Any], key: str, where: str) -> Any:
+        """Return the value of a key that must be there."""
         if key not in table:
             inside = f" in '{where}'" if where else ""
             raise self.error(f"the key '{key}' is missing{inside}; add it.")
         return table[key]
 
     def text(self, value: object, where: str) -> str:
+        """Return a value that must be text (or a number, as text)."""
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise self.error(f"'{where}' must be text.")
         return str(value)
 
     def truth(self, value: object, where: str) -> bool:
+        """Return a value that must be true or false."""
         if not isinstance(value, bool):
             raise self.error(f"'{where}' must be true or false.")
         return value
 
     def number(self, value: object, where: str) -> int:
+        """Return a value that must be a whole number above 0."""
         if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
             raise self.error(f"'{where}' must be a whole number above 0.")
         return value
 
     def texts(self, value: object, where: str) -> tuple[str, ...]:
+        """Return a value that must be a list of texts."""
         if not isinstance(value, list):
             raise self.error(f"'{where}' must be a list.")
         return tuple(self.text(item, where) for item in value)
 
     def file(self, value: object, where: str) -> Path:
+        """Return the path of a file that must be there."""
         path = self.root / self.text(value, where)
         if not path.is_file():
             folder = path.parent
@@ -183,6 +215,28 @@ class _Reader:
             hint = f"did you mean '{near[0]}'?" if near else "check the path or give --root."
             raise self.error(f"'{where}' names {path}, which is not there; {hint}")
         return path
+
+
+def read_yaml(path: Path) -> Mapping[str, Any]:
+    """Return the mapping that a YAML file holds.
+
+    Raises
+    ------
+    InputError
+        Where the file is missing, no YAML, or something else than a mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(
+            f"There is no data set at {path}; give a dataset.yaml or the authors' data folder."
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        text = " ".join(str(error).split())
+        raise InputError(f"{path} is not YAML ({text}); correct it there.") from None
+    if not isinstance(content, Mapping):
+        raise InputError(f"{path}: must be a mapping of keys to values, beginning with 'name:'.")
+    return content
 
 
 def read_spec(
@@ -205,23 +259,10 @@ def read_spec(
         value of the wrong type, or a path where there is no file.
     """
     source = Path(path)
-    try:
-        content = yaml.safe_load(source.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(f"There is no data set at {source}; give a dataset.yaml.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        text = " ".join(str(error).split())
-        raise InputError(f"{source} is not YAML ({text}); correct it there.") from None
-    read = _Reader(source)
-    if not isinstance(content, Mapping):
-        raise read.error("must be a mapping of keys to values, beginning with 'name:'.")
+    content = read_yaml(source)
+    read = Reader(source)
     top = read.mapping(content, "", _TOP)
-    if root is not None:
-        read.root = Path(root)
-    elif "root" in top:
-        read.root = source.parent / Path(read.text(top["root"], "root")).expanduser()
-    if not read.root.is_dir():
-        raise read.error(f"the root folder {read.root} is not there; give --root.")
+    read.start_at(root, top)
     optional = {
         key: read.file(top[key], key) for key in ("chrom_sizes", "blacklist", "truth") if key in top
     }
@@ -247,7 +288,7 @@ def read_spec(
     )
 
 
-def _cell(read: _Reader, name: str, value: object) -> CellSpec:
+def _cell(read: Reader, name: str, value: object) -> CellSpec:
     where = f"cells.{name}"
     table = read.mapping(value, where, _CELL)
     optional = {
@@ -265,7 +306,7 @@ def _cell(read: _Reader, name: str, value: object) -> CellSpec:
     )
 
 
-def _contact(read: _Reader, where: str, value: object) -> ContactSpec | None:
+def _contact(read: Reader, where: str, value: object) -> ContactSpec | None:
     if value is None:
         return None
     if isinstance(value, str):
@@ -278,7 +319,7 @@ def _contact(read: _Reader, where: str, value: object) -> ContactSpec | None:
     )
 
 
-def _expression(read: _Reader, where: str, value: object) -> ExpressionSpec | None:
+def _expression(read: Reader, where: str, value: object) -> ExpressionSpec | None:
     if value is None:
         return None
     if isinstance(value, str):
