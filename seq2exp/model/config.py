@@ -12,16 +12,22 @@ from seq2exp.model.beta import BetaPrior, Combine
 Variant = Literal["soft", "hard"]
 HardApply = Literal["compact_detached", "compact_ste"]
 GeneratorInputs = Literal["sequence", "all"]
+MaskAt = Literal["embedding", "layers"]
+Pooling = Literal["promoter", "all"]
+Sparsity = Literal["kl", "ratio"]
 
 _CHOICES: dict[str, tuple[object, ...]] = {
     "variant": ("soft", "hard"),
     "combine": ("sum", "sum_minus_one"),
     "hard_apply": ("compact_detached", "compact_ste"),
     "generator_inputs": ("sequence", "all"),
+    "mask_at": ("embedding", "layers"),
+    "pooling": ("promoter", "all"),
+    "sparsity": ("kl", "ratio"),
 }
 
 #: Width, generator layers, predictor layers.
-SIZES = {"paper": (128, 4, 4), "demo": (32, 2, 2), "tiny": (8, 1, 1)}
+SIZES = {"paper": (128, 4, 4), "demo": (16, 2, 2), "tiny": (8, 1, 1)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +77,35 @@ class ModelConfig:
         Output projections are divided by its root at the start: 64 as released, 4 as meant.
     signal_scale
         Multiplies the three signals at the network's entry.
+    signal_smooth
+        The three signals are running means over so many bases (odd; 1: as measured). H3K27ac lies
+        on the nucleosomes beside the bases that it marks.
+    mask_at
+        Where the soft mask acts: on the "embedding" (released; the norm of the predictor's first
+        layer divides it out again), or in all its "layers", on what they read after the norm.
+    pooling
+        What the soft predictor's head reads: the mean over the "promoter" (released), or to that
+        the masked sum over "all" other bases divided by `pool_bases`, so that distal bases count.
+    pool_bases
+        See `pooling`.
+    pool_above
+        Mask values up to this one count as closed in `pooling` over all bases, so that the nearly
+        closed rest of a long window does not outweigh a few elements.
+    smooth
+        The posterior's parameters are running means over this many bases (odd).
+    sample_block
+        Training samples one mask value for this many bases, from their mean parameters.
+    sparsity
+        What keeps the mask sparse: the "kl" to the prior (released), or a "ratio" of open bases
+        that is approached from above (`seq2exp.training.objective.sparsity`).
+    ratio, ratio_start, ratio_weight
+        The aimed share of open bases, where training starts, and the term's weight.
+    ramp
+        The stretch of a phase of training, as shares of its steps, over which the KL's weight
+        rises from 0, or the ratio falls from its start; (0, 0), as released: no ramp.
+    strength
+        The posterior's alpha + beta where it is fixed, so that only its mean is learnt and a small
+        value is a noisy one; 0: it is learnt, too.
     """
 
     variant: Variant
@@ -99,6 +134,19 @@ class ModelConfig:
     pad_invariant: bool = False
     init_depth: int = 64
     signal_scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    signal_smooth: tuple[int, int, int] = (1, 1, 1)
+    mask_at: MaskAt = "embedding"
+    pooling: Pooling = "promoter"
+    pool_bases: float = 1_000.0
+    pool_above: float = 0.0
+    smooth: int = 1
+    sample_block: int = 1
+    sparsity: Sparsity = "kl"
+    ratio: float = 0.1
+    ratio_start: float = 0.6
+    ratio_weight: float = 3.0
+    ramp: tuple[float, float] = (0.0, 0.0)
+    strength: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse values that no network can have."""
@@ -117,7 +165,21 @@ class ModelConfig:
                     f"Model setting {name} is {value!r}; it needs three numbers >= 0, for "
                     f"{', '.join(SIGNALS)}."
                 )
-        for name in ("prior_mean", "threshold"):
+        if not (self.pool_bases > 0 and self.sample_block >= 1 and self.strength >= 0):
+            raise InputError(
+                "Model settings pool_bases must be above 0, sample_block 1 or more, and strength "
+                "0 or more."
+            )
+        if any(width < 1 or width % 2 == 0 for width in (self.smooth, *self.signal_smooth)):
+            raise InputError("Model settings smooth and signal_smooth need odd numbers of bases.")
+        if not (0 <= self.pool_above < 1 and 0 <= self.ramp[0] <= self.ramp[1] <= 1):
+            raise InputError(
+                "Model settings pool_above must be at least 0 and below 1, and ramp two shares of "
+                "the steps, the first not above the second."
+            )
+        if self.variant == "hard" and (self.mask_at, self.pooling) != ("embedding", "promoter"):
+            raise InputError("Model settings mask_at and pooling are for the soft variant alone.")
+        for name in ("prior_mean", "threshold", "ratio", "ratio_start"):
             if not 0 < (value := getattr(self, name)) < 1:
                 raise InputError(f"Model setting {name} is {value!r}; it must be between 0 and 1.")
         if self.beta_min < 0 or self.kl_weight < 0 or sum(self.signal_weights) == 0:
@@ -154,11 +216,56 @@ class ModelConfig:
         }
         return cls(**{**released, **_size(size), **changes})
 
+    @classmethod
+    def coupled(cls, size: str = "paper", **changes: Any) -> "ModelConfig":
+        """Return Seq2Exp-coupled, in which the prediction moves the mask, with changes by name.
+
+        The mask acts after the norm, every base reaches the head, and sparsity is a share of open
+        bases, which can be met only by choosing some; the constants leave alpha and beta room on
+        both sides of the prior.
+        """
+        ours = {
+            "variant": "soft",
+            "beta_min": 0.0,
+            "prior_scale": 0.1,
+            "prior_mean": 0.03,
+            "prior_strength": 0.06,
+            "strength": 2.0,
+            "signal_scale": (0.5, 0.5, 0.5),
+            "signal_smooth": (601, 1, 1),
+            "generator_inputs": "all",
+            "init_depth": 4,
+            "mask_at": "layers",
+            "pooling": "all",
+            "pool_above": 0.05,
+            "smooth": 41,
+            "sample_block": 32,
+            "sparsity": "ratio",
+            "ratio": 0.03,
+            "ratio_start": 0.4,
+            "ratio_weight": 0.05,
+            "ramp": (0.1, 0.5),
+        }
+        return cls(**{**ours, **_size(size), **changes})
+
     @property
     def prior(self) -> BetaPrior:
         """The mask's prior: a0 = prior_strength, b0 = a0 · (1 - mean) / mean."""
         a0 = self.prior_strength
         return BetaPrior(a0, a0 * (1 - self.prior_mean) / self.prior_mean)
+
+    @property
+    def kept_share(self) -> float:
+        """Share of the bases that a hard rule is to keep: the mask's own target, or else a tenth.
+
+        The paper's retraining keeps the highest tenth.
+        """
+        return self.ratio if self.sparsity == "ratio" else 0.1
+
+    @property
+    def has_own_generator(self) -> bool:
+        """Whether what makes the mask is apart from what predicts under it."""
+        return not self.share_backbone
 
     @property
     def dt_rank(self) -> int:

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from seq2exp.errors import InputError
 from seq2exp.model.beta import (
+    FLOOR,
     MaskPosterior,
     combine_betas,
     edit_mask,
@@ -22,7 +23,7 @@ from seq2exp.model.beta import (
 )
 from seq2exp.model.config import ModelConfig
 from seq2exp.model.mamba import Backbone
-from seq2exp.model.scan import resolve
+from seq2exp.model.scan import check
 
 FEATURES = 9
 _TINY = 1e-8  # keeps a Beta parameter above 0 where beta_min is 0
@@ -38,16 +39,17 @@ class MaskParameters(NamedTuple):
 
 
 class Output(NamedTuple):
-    """What one pass through the whole network gives.
+    """What one pass through a whole network gives.
 
     `prediction` [B, 1] is log10(expression + 1); `mask` [B, L] is what was applied, after the
-    blacklist and the promoter; `alpha`, `beta` [B, L] are the posterior's, before them.
+    blacklist and the promoter; `alpha`, `beta` [B, L] are the posterior's, before them. Networks
+    without a learned mask give a prediction alone.
     """
 
     prediction: Tensor
-    mask: Tensor
-    alpha: Tensor
-    beta: Tensor
+    mask: Tensor | None = None
+    alpha: Tensor | None = None
+    beta: Tensor | None = None
 
 
 class Seq2Exp(nn.Module):
@@ -91,12 +93,23 @@ class Seq2Exp(nn.Module):
         InputError
             The scan of that name cannot run where the network is.
         """
-        try:
-            resolve(name, self.mask_output.weight.device)
-        except ValueError as error:
-            raise InputError(f"{str(error).capitalize()}; leave it out or use auto.") from error
+        check(name, self.mask_output.weight.device)
         for network in filter(None, (self.generator, self.encoder)):
             network.scan = name
+
+    @property
+    def learns_mask(self) -> bool:
+        """Whether training moves the mask."""
+        return self.mask_output.weight.requires_grad
+
+    def hold_mask(self, held: bool = True) -> None:
+        """Keep the mask, and the embeddings that it shares, as they are in training, or let go.
+
+        What is left to learn is how to predict under it; a mask that is held is not sampled.
+        """
+        parts = (self.seq_input_layer, self.signal_input_layer, self.generator, self.mask_output)
+        for part in parts:
+            part.requires_grad_(not held)
 
     # ---- the mask --------------------------------------------------------------------------------
 
@@ -110,13 +123,15 @@ class Seq2Exp(nn.Module):
             x = self._embed(one_hot, signals)
         logits = self.mask_output(self.generator(x)).float()  # [B, L, 2]
         sequence = functional.softplus(logits) + config.beta_min + _TINY
+        sequence = running_mean(sequence, config.smooth)
         beta_sequence, alpha_sequence = sequence.unbind(-1)  # [B, L] each
         alpha_signals, beta_signals = self._signal_parameters(signals)
         alpha = combine_betas(alpha_sequence, alpha_signals.sum(-1), config.combine)
         beta = combine_betas(beta_sequence, beta_signals.sum(-1), config.combine)
-        return MaskParameters(
-            config.z_scale * alpha, config.z_scale * beta, alpha_sequence, beta_sequence
-        )
+        scale: Tensor | float = config.z_scale
+        if config.strength:
+            scale = config.strength / (alpha + beta)
+        return MaskParameters(scale * alpha, scale * beta, alpha_sequence, beta_sequence)
 
     def _signal_parameters(self, signals: Tensor) -> tuple[Tensor, Tensor]:
         """Return each signal's weighted share of alpha [B, L, 3] and of beta [3]."""
@@ -124,14 +139,32 @@ class Seq2Exp(nn.Module):
         weights = self.prior_weights.softmax(0)
         alpha = (self._scaled(signals) + config.beta_min) * config.prior_scale + _TINY
         beta = (self.signal_betas + config.beta_min) * config.prior_scale
-        return weights * alpha, weights * beta
+        return running_mean(weights * alpha, config.smooth), weights * beta
+
+    def signal_mask(self, signals: Tensor) -> Tensor:
+        """Return the mask's mean [B, L] with the sequence's part left out; nothing in it learns."""
+        each, beta = self._signal_parameters(signals)
+        alpha = each.sum(-1)
+        return alpha / (alpha + beta.sum(-1))
 
     def _mask(self, alpha: Tensor, beta: Tensor, blacklist: Tensor | None) -> Tensor:
-        """Return the variant's mask [B, L]: sampled in training, the mean's in evaluation."""
-        soft = sample_beta(alpha, beta) if self.training else alpha / (alpha + beta)
+        """Return the variant's mask [B, L]: sampled where it is learnt, else the mean's."""
+        sampled = self.training and self.learns_mask
+        soft = self._sample(alpha, beta) if sampled else alpha / (alpha + beta)
         if self.config.variant == "hard":
             soft = straight_through(soft, self.config.threshold)
         return edit_mask(soft, blacklist, self.promoter(alpha.shape[1]))
+
+    def _sample(self, alpha: Tensor, beta: Tensor) -> Tensor:
+        """Return a sampled mask [B, L], one value for each block of `sample_block` bases."""
+        block, length = self.config.sample_block, alpha.shape[1]
+        if block == 1:
+            return sample_beta(alpha, beta)
+        means = (
+            functional.avg_pool1d(value, block, ceil_mode=True).clamp(min=FLOOR)
+            for value in (alpha, beta)
+        )
+        return sample_beta(*means).repeat_interleave(block, 1)[:, :length]
 
     def promoter(self, length: int) -> slice:
         """Return where the promoter stands in a window of `length` bases."""
@@ -152,8 +185,18 @@ class Seq2Exp(nn.Module):
         part = self.promoter(length)
         network = self.generator if self.encoder is None else self.encoder
         if self.config.variant == "soft":
-            x = self._embed(one_hot, signals, mask=mask)  # [B, L, d]
-            pooled = network(x, rows=part).mean(1)  # [B, d]
+            inside = self.config.mask_at == "embedding"
+            x = self._embed(one_hot, signals, mask=mask if inside else None)  # [B, L, d]
+            gate = None if inside else mask
+            if self.config.pooling == "promoter":
+                pooled = network(x, rows=part, gate=gate).mean(1)  # [B, d]
+            else:
+                hidden = network(x, gate=gate)
+                least = self.config.pool_above
+                distal = (mask - least).clamp(min=0) / (1 - least)
+                distal[:, part] = 0
+                total = torch.einsum("bl,bld->bd", distal, hidden)
+                pooled = hidden[:, part].mean(1) + total / self.config.pool_bases
         else:
             keep = mask >= self.config.threshold  # [B, L]
             at = keep.nonzero(as_tuple=True)  # what is dropped costs nothing from here on
@@ -199,7 +242,10 @@ class Seq2Exp(nn.Module):
         return x
 
     def _scaled(self, signals: Tensor) -> Tensor:
-        scale = self.config.signal_scale
+        scale, widths = self.config.signal_scale, self.config.signal_smooth
+        if widths != (1, 1, 1):
+            parts = zip(signals.split(1, -1), widths, strict=True)
+            signals = torch.cat([running_mean(part, width) for part, width in parts], -1)
         return signals if scale == (1, 1, 1) else signals * signals.new_tensor(scale)
 
     def forward(
@@ -256,6 +302,19 @@ class Seq2Exp(nn.Module):
             )
         if signals.shape != (*one_hot.shape[:2], 3):
             raise ValueError(f"signals {tuple(signals.shape)} beside {tuple(one_hot.shape)}")
+
+
+def running_mean(values: Tensor, width: int) -> Tensor:
+    """Return running means over `width` (odd) bases of [B, L, n], over fewer at the ends."""
+    if width == 1:
+        return values
+    half, length = width // 2, values.shape[1]
+    sums = values.double().cumsum(1)  # a pooling layer adds each base `width` times
+    none = sums.new_zeros(1).expand(len(sums), half + 1, sums.shape[2])
+    up_to = torch.cat([none, sums, sums[:, -1:].expand(-1, half, -1)], 1)  # [B, L + width, n]
+    at = torch.arange(length, device=values.device)
+    bases = (at + half + 1).clamp(max=length) - (at - half).clamp(min=0)
+    return ((up_to[:, width:] - up_to[:, :-width]) / bases.unsqueeze(-1)).to(values.dtype)
 
 
 def _compact(x: Tensor, keep: Tensor, at: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:

@@ -11,12 +11,16 @@ from safetensors.torch import load_file, save_file
 from seq2exp.errors import InputError
 from seq2exp.model.checkpoint import (
     ModelEntry,
+    list_any,
     list_models,
+    load_any,
     load_model,
+    model_name,
     save_model,
     suggested_threshold,
 )
 from seq2exp.model.config import ModelConfig
+from seq2exp.model.registry import NAMES, make
 
 TINY = {"promoter": 8, "window": 40}
 
@@ -130,7 +134,7 @@ def test_half_precision_files_load_as_float32(model, tmp_path):
     save_model(path, model, {})
     with safe_open(path, "pt") as file:
         config = file.metadata()["config"]
-    assert json.loads(config) == model.config.to_dict()
+    assert json.loads(config) == {"model": "seq2exp-soft", **model.config.to_dict()}
     save_file({k: v.half() for k, v in load_file(path).items()}, path)
     loaded, _ = load_model(path)
     assert {p.dtype for p in loaded.parameters()} == {torch.float32}
@@ -140,3 +144,64 @@ def test_the_card_suggests_a_threshold_and_the_network_has_one() -> None:
     config = ModelConfig.soft("tiny").to_dict()
     assert suggested_threshold({"config": config}) == 0.5
     assert suggested_threshold({"config": config, "threshold": 0.11349}) == 0.113
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("with_card", [True, False])
+def test_every_system_comes_back_as_what_it_is(name, with_card, tmp_path):
+    if name == "enformer":
+        pytest.importorskip("enformer_pytorch")
+    torch.manual_seed(2)
+    model = make(name, "tiny", window=2_048)
+    stored = model.state_dict()
+    for key, buffer in model.named_buffers():
+        if key not in stored:
+            continue  # running means and counts are part of a network, constants are not
+        if buffer.is_floating_point():
+            buffer.add_(0.01)
+        elif buffer.dtype == torch.int64:
+            buffer.add_(3)
+    path = tmp_path / "m.safetensors"
+    save_model(path, model, {"model": name})
+    if not with_card:
+        path.with_suffix(".json").unlink()
+    loaded, card = load_any(path)
+    assert type(loaded) is type(model) and loaded.config == model.config
+    assert card["model"] == model_name(card) == name
+    assert ("variant" in card) == (NAMES[name].kind == "mask")
+    wanted = model.state_dict()
+    assert loaded.state_dict().keys() == wanted.keys()
+    for key, value in loaded.state_dict().items():
+        assert value.dtype == wanted[key].dtype and torch.equal(value, wanted[key])
+    given = inputs(2, 2_048)
+    peaks = torch.zeros(2, 2_048, dtype=torch.bool)
+    peaks[:, 1_000:1_100] = True
+    more = () if NAMES[name].kind == "mask" else (peaks,)
+    with torch.no_grad():
+        found, expected = (network(*given, *more) for network in (loaded, model.eval()))
+    for got, want in zip(found, expected, strict=True):
+        assert torch.equal(got, want)
+    trainable = [p.requires_grad for p in loaded.parameters()]
+    assert trainable == [p.requires_grad for p in model.parameters()]
+    found = list_any(tmp_path) if with_card else []
+    shown = list_models(tmp_path) if with_card else []
+    assert shown == [entry for entry in found if NAMES[name].kind == "mask"]
+
+
+def test_cards_from_before_there_were_names_still_load(model, tmp_path):
+    path = tmp_path / "m.safetensors"
+    save_model(path, model, {})
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card.pop("model") == "seq2exp-soft"
+    path.with_suffix(".json").write_text(json.dumps(card))
+    save_file(load_file(path), path)  # without the name that stands in it now
+    assert load_model(path)[1]["model"] == "seq2exp-soft"
+    assert [entry.id for entry in list_models(tmp_path)] == ["m"]
+    assert model_name({"variant": "hard"}) == "seq2exp-hard"
+
+
+def test_an_unknown_system_is_named(model, tmp_path):
+    path = tmp_path / "m.safetensors"
+    save_model(path, model, {"model": "seq2exp-sofd"})
+    with pytest.raises(InputError, match="Unknown model 'seq2exp-sofd'; did you mean"):
+        load_any(path)

@@ -10,7 +10,7 @@ from seq2exp.genome.window import PROMOTER, WINDOW
 
 _LAYERED = {
     "paper": {"width": 128, "layers": 4, "hidden": 128},
-    "demo": {"width": 32, "layers": 2, "hidden": 32},
+    "demo": {"width": 16, "layers": 2, "hidden": 16},
     "tiny": {"width": 8, "layers": 1, "hidden": 8},
 }
 

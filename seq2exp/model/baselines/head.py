@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from seq2exp.errors import InputError
 from seq2exp.genome.window import FEATURES, SIGNALS
 from seq2exp.model.baselines.config import BaselineConfig
-from seq2exp.model.scan import resolve
+from seq2exp.model.scan import check
 
 # The ids of Caduceus' character tokenizer, which the token models were given.
 VOCABULARY = 12
@@ -115,10 +115,7 @@ class Baseline(nn.Module):
         InputError
             The scan of that name cannot run where the network is.
         """
-        try:
-            resolve(name, next(self.parameters()).device)
-        except ValueError as error:
-            raise InputError(f"{str(error).capitalize()}; leave it out or use auto.") from error
+        check(name, next(self.parameters()).device)
         for module in self.modules():
             if isinstance(module, _Scanning):
                 module.scan = name

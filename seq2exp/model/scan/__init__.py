@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from seq2exp.errors import InputError
 from seq2exp.model.scan import fused
 
 logger = logging.getLogger(__name__)
@@ -90,6 +91,21 @@ def _resolve(implementation: str, device_type: str) -> str:
             raise ValueError(f"scan implementation {name!r} is not available on this machine")
     logger.info("selective scan on %s: %s", device_type, name)
     return name
+
+
+def check(implementation: str, device: torch.device | str) -> None:
+    """Refuse what `resolve` refuses, in words for whoever chose it.
+
+    Raises
+    ------
+    InputError
+        Unknown name, or an implementation that cannot run here or on that device.
+    """
+    try:
+        resolve(implementation, device)
+    except ValueError as error:
+        said = str(error)
+        raise InputError(f"{said[0].upper()}{said[1:]}; leave it out or use auto.") from error
 
 
 def resolve_layer(device: torch.device | str, state: int, conv: int) -> str:
