@@ -62,20 +62,11 @@ def training_step(model: Seq2Exp) -> Callable[[Windows], Tensor]:
     """
     model.train()
     optimizer = torch.optim.AdamW(parameter_groups(model), lr=PEAK_LR, betas=ADAM_BETAS)
-    config = model.config
 
     def step(windows: Windows) -> Tensor:
         optimizer.zero_grad()
         out = model(windows.one_hot, windows.signals, windows.features)
-        loss = objective(
-            out.prediction,
-            windows.label,
-            out.alpha,
-            out.beta,
-            out.mask,
-            prior=config.prior,
-            kl_weight=config.kl_weight,
-        ).total
+        loss = objective(out, windows.label, model.config).total
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_CLIP)
         optimizer.step()

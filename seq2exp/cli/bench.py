@@ -144,6 +144,41 @@ def page(
     _measure("page", options, lambda report: sections(options, report), json_file, markdown)
 
 
+@app.command()
+def loader(
+    dataset: DatasetFile = "demo",
+    root: Root = None,
+    model: Annotated[str, typer.Option(help="The system whose step is measured.")] = "seq2exp-soft",
+    size: Annotated[str, typer.Option(help="Of the network: paper, demo or tiny.")] = "paper",
+    length: Length = 200_000,
+    batch: Annotated[int, typer.Option(min=1, help="Windows in a training step.")] = 8,
+    compact: Annotated[
+        int, typer.Option(min=0, help="Cut windows down to so many bases, as `train` can; 0: not.")
+    ] = 0,
+    repeats: Repeats = 7,
+    threads: Threads = None,
+    device: Device = "auto",
+    json_file: Json = None,
+    markdown: Markdown = None,
+) -> None:
+    """Measure how many windows the loader gives, and how many a training step needs."""
+    from seq2exp.bench.loader import Options, sections
+    from seq2exp.cli.common import dataset_path
+
+    options = Options(
+        dataset=str(dataset_path(dataset)),
+        root="" if root is None else str(root),
+        model=model,
+        size=size,
+        length=_even([length])[0],
+        batch=batch,
+        compact=compact,
+        repeats=repeats,
+        device=_prepare(device, threads),
+    )
+    _measure("loader", options, lambda report: sections(options, report), json_file, markdown)
+
+
 def _prepare(device: str, threads: int | None) -> str:
     """Return the device that a name stands for, torch's threads being set."""
     import torch

@@ -19,11 +19,22 @@ def train(
     dataset: DatasetFile,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The model; default: runs/PRESET-VARIANT.safetensors."),
+        typer.Option(metavar="FILE", help="The model; default: runs/PRESET-MODEL.safetensors."),
     ] = None,
     root: Root = None,
-    variant: Annotated[str, typer.Option(help="soft or hard.")] = "soft",
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="seq2exp-soft, seq2exp-hard, seq2exp-retrain, seq2exp-coupled, macs3, enformer, "
+            "hyenadna, mamba, caduceus, caduceus-signals, epinformer or caduceus-signals-2kb.",
+        ),
+    ] = "seq2exp-soft",
     preset: Annotated[str, typer.Option(help="paper, demo or tiny.")] = "paper",
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="The model whose mask seq2exp-retrain takes."),
+    ] = None,
     cell: Annotated[
         list[str] | None, typer.Option(help="Cell type, once for each; default: all measured.")
     ] = None,
@@ -41,15 +52,32 @@ def train(
         float | None, typer.Option(help="Peak learning rate; default: the preset's.")
     ] = None,
     lr_floor: Annotated[float | None, typer.Option(help="Last learning rate.")] = None,
+    compact: Annotated[
+        int | None, typer.Option(help="Cut windows down to so many bases; default: the preset's.")
+    ] = None,
+    background: Annotated[
+        float | None, typer.Option(help="Share of them drawn at random; default: the preset's.")
+    ] = None,
     finetune_steps: Annotated[
         int | None, typer.Option(help="Steps of a second phase; default: the preset's.")
     ] = None,
     finetune_window: Annotated[int | None, typer.Option(help="Its central bases.")] = None,
     finetune_batch_size: Annotated[int | None, typer.Option(help="Its windows a step.")] = None,
     finetune_lr: Annotated[float | None, typer.Option(help="Its peak learning rate.")] = None,
+    finetune_mask: Annotated[
+        bool | None,
+        typer.Option("--finetune-mask/--hold-mask", help="Whether it moves the mask."),
+    ] = None,
     validate_every: Annotated[int | None, typer.Option(help="Steps between validations.")] = None,
+    judge: Annotated[
+        int | None,
+        typer.Option(help="Held-out windows that are looked at whole; default: the preset's."),
+    ] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
-    devices: Annotated[str, typer.Option(help="How many, or which, e.g. '1' or '0,'.")] = "1",
+    devices: Annotated[str, typer.Option(help="How many, or which, e.g. '2' or '0,1'.")] = "1",
+    strategy: Annotated[
+        str, typer.Option(help="Of several devices: auto (ddp), or as Lightning has it.")
+    ] = "auto",
     precision: Annotated[str | None, typer.Option(help="E.g. 32-true, bf16-mixed.")] = None,
     scan: Scan = "auto",
     resume: Annotated[
@@ -61,39 +89,52 @@ def train(
     ] = None,
     title: Annotated[str | None, typer.Option(help="Of the model's card.")] = None,
 ) -> None:
-    """Train a network and write it with its card."""
+    """Train Seq2Exp or a system it is compared with, and write it with its card."""
+    from seq2exp.training.devices import Devices, is_first
     from seq2exp.training.memory import keep_freed_memory
+    from seq2exp.training.phases import Wishes
     from seq2exp.training.train import parse_switches
     from seq2exp.training.train import train as run
 
     keep_freed_memory()
     path = run(
         dataset_path(dataset),
-        Path("runs") / f"{preset}-{variant}.safetensors" if out is None else out,
+        Path("runs") / f"{preset}-{model}.safetensors" if out is None else out,
         root=root,
-        variant=variant,
+        model=model,
         preset=preset,
+        source=source,
         cells=cell or None,
         seed=seed,
-        steps=steps,
-        batch_size=batch_size,
-        window=window,
-        lr=lr,
-        lr_floor=lr_floor,
-        finetune_steps=finetune_steps,
-        finetune_window=finetune_window,
-        finetune_batch_size=finetune_batch_size,
-        finetune_lr=finetune_lr,
-        validate_every=validate_every,
-        accelerator=accelerator,
-        devices=int(devices) if devices.isdecimal() else devices,
-        precision=precision,
+        wishes=Wishes(
+            steps=steps,
+            batch_size=batch_size,
+            window=window,
+            lr=lr,
+            lr_floor=lr_floor,
+            compact=compact,
+            background=background,
+            finetune_steps=finetune_steps,
+            finetune_window=finetune_window,
+            finetune_batch_size=finetune_batch_size,
+            finetune_lr=finetune_lr,
+            finetune_mask=finetune_mask,
+            validate_every=validate_every,
+            judge=judge,
+        ),
+        devices=Devices(
+            accelerator=accelerator,
+            devices=int(devices) if devices.isdecimal() else devices,
+            strategy=strategy,
+            precision=precision,
+        ),
         scan=scan,
         resume=resume,
         switches=parse_switches(switch or []),
         title=title,
     )
-    print(path)
+    if is_first():
+        print(path)
 
 
 def predict(

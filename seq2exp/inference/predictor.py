@@ -23,6 +23,7 @@ from seq2exp.errors import InputError
 from seq2exp.genome.window import Window
 from seq2exp.model.beta import BetaPrior, MaskPosterior
 from seq2exp.model.checkpoint import load_model, suggested_threshold
+from seq2exp.model.retrain import TOP, Retrained
 
 logger = logging.getLogger(__name__)
 
@@ -170,6 +171,8 @@ class Predictor:
     @property
     def default_rule(self) -> MaskRule:
         """The rule of the network's own evaluation, with the threshold that its card suggests."""
+        if isinstance(self.model, Retrained):
+            return MaskRule("top", threshold=self._threshold, fraction=TOP)
         return MaskRule(self.config.variant, threshold=self._threshold)
 
     def posterior(self, window: Window, progress: Progress | None = None) -> MaskPosterior:

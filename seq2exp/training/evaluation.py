@@ -15,7 +15,8 @@ from scipy.ndimage import uniform_filter1d
 
 from seq2exp.genome.window import SIGNALS
 from seq2exp.model.seq2exp import MaskParameters, Output, Seq2Exp
-from seq2exp.training.batches import Batch, Example, Examples, Progress
+from seq2exp.training.batches import Example, Examples, Progress
+from seq2exp.training.networks import run_network
 
 ANCHORS = {"DNase": "dnase", "DNase × H3K27ac × contact": "dnase_h3k27ac_contact"}
 
@@ -23,11 +24,6 @@ ACETYLATION = 1_001  # bases over which H3K27ac is averaged in the product
 
 Truth = Callable[[Example], tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 """From an example to (causal, counted), each bool [L]: planted causal bases, and bases to score."""
-
-
-def run_model(model: Seq2Exp, batch: Batch) -> Output:
-    """Run the whole network on a batch, in the mode (training or evaluation) it is in."""
-    return model(batch.one_hot, batch.signals, batch.features, blacklist=batch.blacklist)
 
 
 @dataclass(frozen=True)
@@ -135,8 +131,8 @@ class Evaluation:
     promoter_only : the same with every base outside the promoter masked; None where that was not
         computed.
     mask_ratio : mean of Σ mask / L (soft masks: the mean of soft values, as the paper reports).
-    mask_p90 : mean over windows of the 90th percentile of the mask's mean, unedited: at about this
-        threshold a hard rule keeps a tenth of the window, as the paper's retraining does.
+    mask_high : mean over windows of the value that a share of the bases exceeds in the mask's mean,
+        unedited: at about this threshold a hard rule keeps `ModelConfig.kept_share` of the window.
     mask_scores : None where the data set has no planted truth.
     predictions : float32 [N].
     """
@@ -145,7 +141,7 @@ class Evaluation:
     fit: Fit
     promoter_only: Fit | None
     mask_ratio: float
-    mask_p90: float
+    mask_high: float
     mask_scores: MaskScores | None
     predictions: NDArray[np.float32]
 
@@ -179,12 +175,13 @@ def evaluate(
     scores: dict[str, list[NDArray[np.float32]]] = {}
     for i, example in enumerate(examples.table):
         batch = examples.batch([i]).to(device)
-        out = run_model(model, batch)
+        out = run_network(model, batch)
+        assert out.mask is not None
         bases = batch.one_hot
         predicted[i] = out.prediction.float().item()
         ratios[i] = out.mask.float().mean().item()
         mean = _mean(out)
-        high[i] = np.quantile(mean, 0.9)
+        high[i] = np.quantile(mean, 1 - model.config.kept_share)
         if untrained is not None:
             alone = torch.zeros_like(out.mask)
             alone[:, promoter] = 1
@@ -212,6 +209,7 @@ def evaluate(
 
 def _mean(posterior: Output | MaskParameters) -> NDArray[np.float32]:
     """Return the mean of a window's posterior, [L]."""
+    assert posterior.alpha is not None and posterior.beta is not None
     return (posterior.alpha / (posterior.alpha + posterior.beta))[0].float().cpu().numpy()
 
 

@@ -7,11 +7,14 @@ posterior to its Beta prior (Seq2Exp, Eq. 3 and its supplement's training settin
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
 
 from seq2exp.model.beta import kl_beta
+from seq2exp.model.config import ModelConfig
+from seq2exp.model.seq2exp import Output
 
 # Constants of the published training: see `schedule` and `parameter_groups`.
 PEAK_LR = 5e-4
@@ -29,42 +32,69 @@ class Loss:
 
     Attributes
     ----------
-    total : smooth-L1 + ``kl_weight`` · KL; what is minimised.
+    total : what is minimised: `prediction` + `sparsity`.
     prediction : smooth-L1 of the predicted expression.
-    kl : mean KL divergence per position (nats), before its weight.
+    sparsity : what the mask's sparsity costs, with its weight; None for networks without a mask.
     continuity : mean absolute step of the mask between neighbours; logged, never minimised.
     """
 
     total: Tensor
     prediction: Tensor
-    kl: Tensor
-    continuity: Tensor
+    sparsity: Tensor | None = None
+    continuity: Tensor | None = None
 
 
 def objective(
-    prediction: Tensor,
+    output: Output,
     label: Tensor,
-    alpha: Tensor,
-    beta: Tensor,
-    mask: Tensor,
-    *,
-    prior: tuple[float, float],
-    kl_weight: float,
+    config: Any,
+    progress: float = 1.0,
+    weight: Tensor | None = None,
 ) -> Loss:
     """Return the training loss of a batch.
 
     Parameters
     ----------
-    prediction, label : predicted and measured log10(expression + 1), [B, 1].
-    alpha, beta : parameters of the mask's posterior at every position, [B, L]. All positions count,
-        padding, blacklist and promoter too, as published: the edits come after the posterior.
-    mask : the mask that was applied, [B, L].
-    prior : (a0, b0) of the Beta prior.
-    kl_weight : weight of the KL term (published: 0.01).
+    output : what the network gave. All positions of its posterior count, padding, blacklist and
+        promoter too, as published: the edits come after the posterior.
+    label : measured log10(expression + 1), [B, 1].
+    config : the network's `ModelConfig`; not read where the network has no mask.
+    progress : how far the phase of training is, 0 to 1; the published objective is the same
+        throughout.
+    weight : [B, L], how many bases each position stands for; None: one each.
     """
-    fit = functional.smooth_l1_loss(prediction.float(), label.float(), beta=1.0)
-    kl = kl_beta(alpha.float(), beta.float(), *prior).mean()
-    return Loss(fit + kl_weight * kl, fit, kl, continuity(mask.detach()))
+    fit = functional.smooth_l1_loss(output.prediction.float(), label.float(), beta=1.0)
+    if output.mask is None:
+        return Loss(fit, fit)
+    cost = sparsity(output, config, progress, weight)
+    return Loss(fit + cost, fit, cost, continuity(output.mask.detach()))
+
+
+def sparsity(
+    output: Output, config: ModelConfig, progress: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
+    """Return what the mask's sparsity costs, a scalar.
+
+    `config.kl_weight` times the mean KL divergence per position (nats) from the posterior to its
+    prior (Eq. 3; published weight 0.01). Under ``sparsity="ratio"`` instead `config.ratio_weight`
+    times the square of how far the mean of the mask is from its target, as a share of the target;
+    the target falls from `config.ratio_start` to `config.ratio` while the ramp lasts.
+
+    The ramp is the stretch `config.ramp` of a phase of training. Before it there is no KL; along it
+    the KL's weight rises to its full value. The published one has no ramp.
+    """
+    assert output.alpha is not None and output.beta is not None
+    alpha, beta = output.alpha.float(), output.beta.float()
+    begin, end = config.ramp
+    along = 1.0 if progress >= end else max(0.0, (progress - begin) / (end - begin))
+    if config.sparsity == "kl":
+        return config.kl_weight * along * _mean(kl_beta(alpha, beta, *config.prior), weight)
+    target = config.ratio_start * (config.ratio / config.ratio_start) ** along
+    return config.ratio_weight * (_mean(alpha / (alpha + beta), weight) / target - 1) ** 2
+
+
+def _mean(values: Tensor, weight: Tensor | None) -> Tensor:
+    return values.mean() if weight is None else (values * weight).sum() / weight.sum()
 
 
 def continuity(mask: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seq2exp.model.config import ModelConfig
 from seq2exp.training.evaluation import Evaluation, Fit, MaskScores
 
 # Differences below these are called no difference. They are judgements, not tests: a share of the
@@ -15,33 +14,44 @@ SAME_AREA = 0.01
 
 @dataclass(frozen=True)
 class SplitReport:
-    """A model and the baselines on one split."""
+    """A model and the simplest predictors on one split.
 
-    evaluation: Evaluation
+    Attributes
+    ----------
+    examples : how many there are.
+    fit, mean, linear : of the model, the training mean and a linear fit on the nine features.
+    mask : what the model's mask is worth; None for networks without one.
+    """
+
+    examples: int
+    fit: Fit
     mean: Fit
     linear: Fit
+    mask: Evaluation | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the card's metrics of this split."""
-        found = self.evaluation
         metrics: dict[str, Any] = {
-            "examples": found.examples,
-            **found.fit.to_dict(),
-            "mask_ratio": found.mask_ratio,
+            "examples": self.examples,
+            **self.fit.to_dict(),
             "mean_predictor": self.mean.to_dict(),
             "linear_nine_features": self.linear.to_dict(),
         }
-        if found.promoter_only is not None:
-            metrics["promoter_only"] = found.promoter_only.to_dict()
-        if found.mask_scores is not None:
-            metrics["mask"] = found.mask_scores.to_dict()
+        if self.mask is not None:
+            metrics["mask_ratio"] = self.mask.mask_ratio
+            if self.mask.promoter_only is not None:
+                metrics["promoter_only"] = self.mask.promoter_only.to_dict()
+            if self.mask.mask_scores is not None:
+                metrics["mask"] = self.mask.mask_scores.to_dict()
         return metrics
 
 
 def summary(
-    config: ModelConfig,
+    title: str,
+    width: int,
     reports: Mapping[str, SplitReport],
     *,
+    soft: bool,
     simulated: bool,
     trained: str,
     seed: int,
@@ -50,28 +60,31 @@ def summary(
 
     Parameters
     ----------
+    title, width : what system it is, and how wide its network.
     reports : by split, "validation" and, where there is one, "test".
+    soft : whether its mask, if it has one, takes values between 0 and 1.
     trained : how it was trained, e.g. "1,000 steps of 8 windows of 16,384 bp".
     """
     kind = "simulated" if simulated else "measured"
     lines = [
-        f"Seq2Exp-{config.variant}, width {config.width}, trained for {trained} on {kind} data "
+        f"{title}, width {width}, trained for {trained} on {kind} data "
         f"(seed {seed}, one run: small differences mean nothing)."
     ]
     for split, report in reports.items():
         lines.append(_prediction(split, report))
     # Choices were made on validation; what generalises is read from the test split where there is.
     split = "test" if "test" in reports else "validation"
-    if reports[split].evaluation.promoter_only is not None:
-        lines.append(_distal(split, reports[split]))
-    scores = reports[split].evaluation.mask_scores
-    if scores is not None:
-        lines.append(_mask(split, scores, config.variant, reports[split].evaluation.mask_ratio))
+    found = reports[split].mask
+    if found is None:
+        return " ".join(lines)
+    if found.promoter_only is not None:
+        lines.append(_distal(split, reports[split], found.promoter_only))
+    if found.mask_scores is not None:
+        lines.append(_mask(split, found.mask_scores, soft, found.mask_ratio))
     else:
-        ratio = reports[split].evaluation.mask_ratio
         lines.append(
-            f"The mask keeps {ratio:.1%} of the window on average ({split}); whether it finds "
-            "regulatory bases is not known here, as these data have no planted truth."
+            f"The mask keeps {found.mask_ratio:.1%} of the window on average ({split}); whether it "
+            "finds regulatory bases is not known here, as these data have no planted truth."
         )
     return " ".join(lines)
 
@@ -89,9 +102,9 @@ def _compare(value: float, other: float, tolerance: float, lower_is_better: bool
 
 
 def _prediction(split: str, report: SplitReport) -> str:
-    fit = report.evaluation.fit
+    fit = report.fit
     text = (
-        f"On {report.evaluation.examples:,} {split} examples (whole windows) its MSE of log10 "
+        f"On {report.examples:,} {split} examples (whole windows) its MSE of log10 "
         f"expression is {fit.mse:.3f}, Pearson r {_number(fit.pearson)}: "
     )
     parts = [
@@ -104,10 +117,8 @@ def _prediction(split: str, report: SplitReport) -> str:
     return text + " and ".join(parts) + "."
 
 
-def _distal(split: str, report: SplitReport) -> str:
-    found = report.evaluation
-    assert found.promoter_only is not None
-    whole, closed = found.fit.mse, found.promoter_only.mse
+def _distal(split: str, report: SplitReport, promoter_only: Fit) -> str:
+    whole, closed = report.fit.mse, promoter_only.mse
     if closed > report.mean.mse:
         # Training never closed a whole window; such an error is no measure of what lies there.
         verdict = (
@@ -126,8 +137,8 @@ def _distal(split: str, report: SplitReport) -> str:
     )
 
 
-def _mask(split: str, scores: MaskScores, variant: str, ratio: float) -> str:
-    kept = "mean mask value" if variant == "soft" else "share of bases kept"
+def _mask(split: str, scores: MaskScores, soft: bool, ratio: float) -> str:
+    kept = "mean mask value" if soft else "share of bases kept"
     anchors = [
         f"{_compare(scores.mask, area, SAME_AREA, False)} {name} alone ({area:.3f})"
         for name, area in scores.anchors.items()

@@ -9,7 +9,10 @@ import torch
 
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.errors import InputError
-from seq2exp.training.batches import Batches, OrderedBatches, examples, members
+from seq2exp.tracks.peaks import PeakCaller
+from seq2exp.training.batches import Batch, Examples, examples, members
+from seq2exp.training.compaction import Compaction
+from seq2exp.training.loader import Batches, OrderedBatches
 
 CELLS = ("cell-a", "cell-b")
 CHROMS = {"chrA": 8, "chrV": 4, "chrT": 3}
@@ -34,6 +37,9 @@ def test_the_cache_holds_the_windows_bit_for_bit(dataset: Dataset) -> None:
     cached = examples(dataset, "train", CELLS, length)
     batch = cached.batch(np.arange(len(cached)))
     shorter = cached.batch([3], 2_200)
+    called = {
+        cell: PeakCaller.for_cell(dataset.cell(cell), dataset.genome).peaks() for cell in CELLS
+    }
     padded = 0
     for i, example in enumerate(cached.table):
         window = dataset.window(dataset.gene(example.gene), example.cell).crop(length)
@@ -45,13 +51,24 @@ def test_the_cache_holds_the_windows_bit_for_bit(dataset: Dataset) -> None:
         assert batch.label[i].item() == np.float32(window.label)
         assert example.interval == window.interval
         assert example.name == window.gene.name
+        peaks = np.zeros(length, bool)
+        for peak in called[example.cell].itertuples():
+            if peak.chrom == example.chrom:
+                at = np.arange(peak.start, peak.end) - example.start
+                peaks[at[(at >= 0) & (at < length)]] = True
+        assert batch.peaks is not None
+        np.testing.assert_array_equal(batch.peaks[i], peaks)
         padded += window.pad_left + window.pad_right
         if i == 3:
             crop = window.crop(2_200)
             np.testing.assert_array_equal(shorter.codes[0], crop.codes)
             np.testing.assert_array_equal(shorter.signals[0], crop.signals)
             np.testing.assert_array_equal(shorter.blacklist[0], crop.blacklist)
+            assert batch.weight is None and shorter.weight is None
+            for mine, part in zip(batch.crop(2_200)[:-1], shorter[:-1], strict=True):
+                assert torch.equal(mine[3:4], part)
     assert batch.blacklist.any()
+    assert batch.peaks.any() and not batch.peaks.all()
     assert padded == 0
 
 
@@ -78,7 +95,24 @@ def test_the_cache_is_assembled_once_and_per_length(
     with pytest.raises(TypeError):
         examples(dataset, "test", CELLS, 2_002)
     # The interrupted one left nothing behind.
-    assert [path.name for path in tmp_path.iterdir()] == [first.folder.name]
+    assert {path.name for path in tmp_path.iterdir()} == {first.folder.name, "peaks"}
+
+
+def test_a_faster_run_keeps_its_windows(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SEQ2EXP_CACHE", str(tmp_path))
+    faster: list[Examples] = []
+
+    def overtake(done: float, text: str) -> None:
+        if text.startswith("Assembling") and not faster:
+            faster.append(examples(dataset, "test", ["cell-a"], 2_000))
+
+    slower = examples(dataset, "test", ["cell-a"], 2_000, overtake)
+    # Its files, opened only now, are those that it wrote.
+    assert faster[0].folder == slower.folder
+    assert torch.equal(faster[0].batch([0]).codes, slower.batch([0]).codes)
+    assert {path.name for path in tmp_path.iterdir()} == {slower.folder.name, "peaks"}
 
 
 def test_order_depends_on_the_seed_alone_and_goes_on_anywhere(dataset: Dataset) -> None:
@@ -103,6 +137,25 @@ def test_order_depends_on_the_seed_alone_and_goes_on_anywhere(dataset: Dataset) 
     later.load_state_dict(state)
     assert [batch.label.flatten().tolist() for batch in later] == whole[7:]
     assert len(later) == 20
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_processes_share_each_batch_and_what_is_done_to_it(dataset: Dataset, ranks: int) -> None:
+    cached = examples(dataset, "train", CELLS, 4_096)
+
+    def loader(**more: int) -> list[Batch]:
+        change = Compaction(2_432, 2_000, 0.5)
+        return list(Batches(cached, 6, 5, seed=5, length=4_096, change=change, **more))
+
+    alone = loader()
+    assert alone[0].codes.shape == (6, 2_432)
+    shared = zip(*(loader(rank=rank, ranks=ranks) for rank in range(ranks)), strict=True)
+    for whole, parts in zip(alone, shared, strict=True):
+        for wanted, found in zip(whole, Batch.join(parts), strict=True):
+            assert torch.equal(wanted, found)
+    validation = OrderedBatches(cached, 5, 4_096, change=Compaction(2_432, 2_000, 0.5))
+    first, again = list(validation), list(validation)
+    assert all(torch.equal(a.signals, b.signals) for a, b in zip(first, again, strict=True))
 
 
 def test_validation_batches_hold_each_example_once(dataset: Dataset) -> None:

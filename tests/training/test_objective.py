@@ -8,7 +8,7 @@ from scipy import integrate, stats
 from torch import nn
 
 from seq2exp.model.config import ModelConfig
-from seq2exp.model.seq2exp import Seq2Exp
+from seq2exp.model.seq2exp import Output, Seq2Exp
 from seq2exp.training.objective import continuity, objective, parameter_groups, schedule
 
 
@@ -55,17 +55,16 @@ def test_the_loss_is_smooth_l1_plus_weighted_kl(
     prediction = torch.tensor([[0.5], [3.0]])
     label = torch.tensor([[0.1], [0.5]])
     fit = (0.5 * 0.4**2 + (2.5 - 0.5)) / 2  # quadratic below 1, linear above
-    loss = objective(
-        prediction,
-        label,
-        torch.full((2, 6), alpha),
-        torch.full((2, 6), beta),
-        torch.full((2, 6), 0.3),
-        prior=prior,
-        kl_weight=0.01,
+    output = Output(
+        prediction, torch.full((2, 6), 0.3), torch.full((2, 6), alpha), torch.full((2, 6), beta)
     )
+    config = ModelConfig.soft(
+        "tiny", prior_mean=prior[0] / sum(prior), prior_strength=prior[0], kl_weight=0.01
+    )
+    loss = objective(output, label, config)
     assert loss.prediction.item() == pytest.approx(fit, rel=1e-6)
-    assert loss.kl.item() == pytest.approx(kl, rel=2e-5)
+    assert loss.sparsity is not None and loss.continuity is not None
+    assert loss.sparsity.item() == pytest.approx(0.01 * kl, rel=2e-5)
     assert loss.total.item() == pytest.approx(fit + 0.01 * kl, rel=1e-5)
     assert loss.continuity.item() == 0
 
@@ -76,17 +75,48 @@ def test_the_divergence_runs_from_the_posterior_to_the_prior() -> None:
         lambda m: posterior.pdf(m) * (posterior.logpdf(m) - prior.logpdf(m)), 0, 1
     )[0]
     same = torch.zeros(1, 1)
-    loss = objective(
-        same,
-        same,
-        torch.tensor([[4.0, 2.0]]),
-        torch.tensor([[6.0, 9.0]]),
-        torch.zeros(1, 2),
-        prior=(2.0, 9.0),
-        kl_weight=1.0,
-    )
+    output = Output(same, torch.zeros(1, 2), torch.tensor([[4.0, 2.0]]), torch.tensor([[6.0, 9.0]]))
+    config = ModelConfig.soft("tiny", prior_mean=2 / 11, prior_strength=2, kl_weight=1.0)
+    loss = objective(output, same, config)
     # The second position is the prior itself, and the mean is over positions.
     assert loss.total.item() == pytest.approx(expected / 2, rel=1e-5)
+
+
+def test_a_network_without_a_mask_has_no_sparsity() -> None:
+    loss = objective(Output(torch.tensor([[1.0]])), torch.tensor([[1.5]]), None)
+    assert loss.total.item() == loss.prediction.item() == pytest.approx(0.125)
+    assert loss.sparsity is None and loss.continuity is None
+
+
+@pytest.mark.parametrize(
+    ("progress", "target"), [(0, 0.64), (0.2, 0.64), (0.4, 0.08), (0.6, 0.01), (1, 0.01)]
+)
+def test_a_ratio_is_approached_from_above(progress: float, target: float) -> None:
+    config = ModelConfig.soft(
+        "tiny", sparsity="ratio", ratio=0.01, ratio_start=0.64, ratio_weight=3.0, ramp=(0.2, 0.6)
+    )
+    alpha, beta = torch.tensor([[3.0, 1.0]]), torch.tensor([[1.0, 3.0]])  # means 0.75 and 0.25
+    label = torch.zeros(1, 1)
+    output = Output(label, torch.zeros(1, 2), alpha, beta)
+    loss = objective(output, label, config, progress)
+    assert loss.total.item() == pytest.approx(3 * (0.5 / target - 1) ** 2)
+    weighted = objective(output, label, config, progress, torch.tensor([[1.0, 3.0]]))
+    assert weighted.total.item() == pytest.approx(3 * (0.375 / target - 1) ** 2)
+
+
+@pytest.mark.parametrize(("progress", "share"), [(0, 0), (0.1, 0), (0.2, 0.5), (0.3, 1), (1, 1)])
+def test_the_divergence_may_come_in_along_a_ramp(progress: float, share: float) -> None:
+    config = ModelConfig.soft("tiny", ramp=(0.1, 0.3))
+    alpha, beta = torch.tensor([[3.0, 10.0]]), torch.tensor([[1.0, 90.0]])
+    label = torch.zeros(1, 1)
+    output = Output(label, torch.zeros(1, 2), alpha, beta)
+    published = objective(output, label, ModelConfig.soft("tiny")).total.item()
+    assert published > 0
+    found = objective(output, label, config, progress).total.item()
+    assert found == pytest.approx(share * published, rel=1e-5)
+    # The second base is at the prior; it stands for three.
+    weighted = objective(output, label, config, progress, torch.tensor([[1.0, 3.0]])).total.item()
+    assert weighted == pytest.approx(share * published / 2, rel=1e-4)
 
 
 def test_continuity_counts_the_replicated_ends() -> None:

@@ -1,8 +1,9 @@
 """The card's words follow its numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from seq2exp.model.config import ModelConfig
 from seq2exp.training.evaluation import Evaluation, Fit, MaskScores
 from seq2exp.training.report import SplitReport, summary
 
@@ -17,12 +18,13 @@ def report(
     found = Evaluation(
         40, Fit(mse, 0.3, 0.8), Fit(promoter_only, 0.3, 0.7), 0.36, 0.5, scores, np.zeros(40)
     )
-    return SplitReport(found, Fit(0.5, 0.6, None), Fit(0.3, 0.4, 0.6))
+    return SplitReport(40, found.fit, Fit(0.5, 0.6, None), Fit(0.3, 0.4, 0.6), found)
 
 
-def told(made: SplitReport, split: str = "validation", variant: str = "soft") -> str:
-    config = ModelConfig.soft("tiny") if variant == "soft" else ModelConfig.hard("tiny")
-    return summary(config, {split: made}, simulated=True, trained="9 steps", seed=4)
+def told(made: SplitReport, split: str = "validation", soft: bool = True) -> str:
+    return summary(
+        "Seq2Exp", 8, {split: made}, soft=soft, simulated=True, trained="9 steps", seed=4
+    )
 
 
 def test_better_and_worse_than_the_baselines() -> None:
@@ -80,4 +82,14 @@ def test_the_card_keeps_every_number() -> None:
         "auprc_dnase": 0.32,
         "auprc_dnase_h3k27ac_contact": 0.62,
     }
-    assert "share of bases kept 36.0%" in told(report(0.2, 0.2, 0.4), "test", "hard")
+    assert "share of bases kept 36.0%" in told(report(0.2, 0.2, 0.4), "test", soft=False)
+
+
+def test_a_network_without_a_mask_claims_nothing_about_one() -> None:
+    made = replace(report(0.2, 0.25, 0.4), mask=None)
+    assert told(made).startswith("Seq2Exp, width 8, trained for 9 steps on simulated data (seed 4")
+    assert "mask" not in told(made)
+    assert made.to_dict().keys() == {
+        *("examples", "mse", "mae", "pearson"),
+        *("mean_predictor", "linear_nine_features"),
+    }

@@ -7,37 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from rich.console import Console
+from runs_for_tests import WINDOW, run
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.errors import InputError
 from seq2exp.model.checkpoint import load_model
-from seq2exp.training import train as train_module
+from seq2exp.training import train as training
 from seq2exp.training.batches import examples
-from seq2exp.training.callbacks import Report, load_best
-from seq2exp.training.evaluation import evaluate, run_model
+from seq2exp.training.evaluation import evaluate
+from seq2exp.training.logs import Report
+from seq2exp.training.networks import run_network
 from seq2exp.training.progress import RichProgress
-from seq2exp.training.train import parse_switches, train
-
-WINDOW = 2_048
-
-
-def run(small: Path, out: Path, **changes: object) -> Path:
-    settings: dict = {
-        "variant": "soft",
-        "preset": "tiny",
-        "cells": ["cell-a", "cell-b"],
-        "seed": 3,
-        "steps": 16,
-        "batch_size": 4,
-        "window": WINDOW,
-        "lr": 2e-2,
-        "validate_every": 6,
-        "accelerator": "cpu",
-        "switches": {"window": 4_096},
-        "progress": lambda fraction, text: None,
-    }
-    return train(small, out, **{**settings, **changes})
+from seq2exp.training.states import load_best
+from seq2exp.training.train import parse_switches
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +43,40 @@ def test_the_loss_falls_and_the_log_says_so(trained: Path) -> None:
     assert losses[-1] < 0.7 * losses[0]
     for row in rows:
         if row["loss"]:
-            total = float(row["prediction"]) + 0.01 * float(row["kl"])
+            total = float(row["prediction"]) + float(row["sparsity"])
             assert float(row["loss"]) == pytest.approx(total, rel=1e-3)
     assert [int(row["step"]) for row in rows if row["val_mse"]] == [6, 12, 16]
+    measured = [row for row in rows if row["grad_sparsity"]]
+    assert [int(row["step"]) for row in measured] == [0, 6, 12, 16]
+    assert all(float(row["grad_prediction"]) > 0 for row in measured)
+
+
+def test_the_log_is_there_for_tensorboard_and_beside_the_card(trained: Path) -> None:
+    folder = trained.with_suffix(".training")
+    board = EventAccumulator(str(folder / "first" / "tensorboard"))
+    board.Reload()
+    rows = log(folder / "first")
+    for name in ("loss", "val_mse", "grad_prediction"):
+        wanted = [(int(row["step"]), float(row[name])) for row in rows if row[name]]
+        found = [(event.step, event.value) for event in board.Scalars(name)]
+        assert [step for step, _ in found] == [step for step, _ in wanted]
+        assert [v for _, v in found] == pytest.approx([v for _, v in wanted], rel=1e-4)
+    with open(trained.with_suffix(".log.csv"), newline="") as file:
+        whole = list(csv.DictReader(file))
+    assert whole[: len(rows)] == rows
+    _, card = load_model(trained)
+    longer = log(folder / "longer") if card["training"]["kept"]["phase"] == "longer" else []
+    assert whole[len(rows) :] == longer
+    seconds = [max(float(row["seconds"]) for row in part) for part in (rows, longer) if part]
+    assert card["trained_seconds"] == pytest.approx(sum(seconds), abs=0.1)
+
+
+def test_every_validation_leaves_a_picture(trained: Path) -> None:
+    folder = trained.with_suffix(".training") / "first" / "masks"
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["step-000006.png", "step-000012.png", "step-000016.png"]
+    colours = np.asarray(Image.open(folder / names[0]).convert("RGB")).reshape(-1, 3)
+    assert {(0, 114, 178), (213, 94, 0)} <= set(map(tuple, colours))  # DNase and the mask
 
 
 def test_the_card_says_everything(trained: Path, small: Path) -> None:
@@ -76,7 +92,15 @@ def test_the_card_says_everything(trained: Path, small: Path) -> None:
     assert {"python", "torch", "seq2exp"} <= card["versions"].keys()
     assert card["training"]["examples"] == 16
     assert 0 < card["trained_steps"] <= 19
-    for word in ("--variant soft", "--preset tiny", "--window 2048", "--finetune-window 3000"):
+    assert card["model"] == "seq2exp-soft"
+    assert card["window"] in (2_048, 3_000)
+    assert card["trained_seconds"] > 0
+    for word in (
+        "--model seq2exp-soft",
+        "--preset tiny",
+        "--window 2048",
+        "--finetune-window 3000",
+    ):
         assert word in card["command"]
     assert "--set window=4096" in card["command"]
     assert 0 < card["threshold"] < 1
@@ -155,6 +179,10 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
     assert (kept[0]["step"], kept[0]["mse"]) == (kept[1]["step"], kept[1]["mse"])
     logs = [[{**row, "seconds": ""} for row in log(folder)] for folder in folders]
     assert logs[0] == logs[1]
+    boards = [EventAccumulator(str(folder / "tensorboard")).Reload() for folder in folders]
+    for name in ("loss", "val_mse"):
+        events = [[(e.step, e.value) for e in board.Scalars(name)] for board in boards]
+        assert events[0] == events[1]
 
 
 def test_the_same_seed_gives_the_same_model_and_another_one_does_not(
@@ -169,13 +197,6 @@ def test_the_same_seed_gives_the_same_model_and_another_one_does_not(
     assert not torch.equal(weights[0], weights[2])
     # A finished run may be done again.
     run(small, tmp_path / "0.safetensors", steps=2, validate_every=2)
-
-
-def test_the_hard_variant_trains(small: Path, tmp_path: Path) -> None:
-    out = run(small, tmp_path / "h.safetensors", variant="hard", steps=2, validate_every=1)
-    _, card = load_model(out)
-    assert card["variant"] == "hard"
-    assert card["config"]["prior_mean"] == 0.45
 
 
 def test_planted_truth_is_scored(small: Path, tmp_path: Path) -> None:
@@ -196,7 +217,7 @@ def test_planted_truth_is_scored(small: Path, tmp_path: Path) -> None:
     # The mask's mean is that of the posterior, before edits.
     batch = held_out.batch(np.arange(len(held_out)))
     with torch.no_grad():
-        out = run_model(model, batch)
+        out = run_network(model, batch)
         promoter = torch.zeros_like(out.mask)
         promoter[:, 1_048:3_048] = 1
         alone = model.predict(batch.one_hot, batch.signals, batch.features, promoter)
@@ -204,13 +225,22 @@ def test_planted_truth_is_scored(small: Path, tmp_path: Path) -> None:
     assert found.promoter_only.mse == pytest.approx(mse, rel=1e-4)
     assert found.mask_ratio == pytest.approx(out.mask.mean().item(), rel=1e-5)
     high = np.quantile((out.alpha / (out.alpha + out.beta)).numpy(), 0.9, axis=1)
-    assert found.mask_p90 == pytest.approx(high.mean(), rel=1e-5)
+    assert found.mask_high == pytest.approx(high.mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"variant": "medium"}, "Unknown variant 'medium'"),
+        ({"model": "seq2exp-sotf"}, "Unknown model 'seq2exp-sotf'; did you mean 'seq2exp-soft'"),
+        ({"model": "seq2exp-retrain"}, "name its file with --from"),
+        ({"source": "soft.safetensors"}, "leave out --from"),
+        ({"model": "caduceus", "switches": {"widht": 9}}, "did you mean 'width'"),
+        ({"strategy": "ddp_spawn"}, "use ddp"),
+        ({"accelerator": "abacus"}, "no training on accelerator abacus"),
+        ({"scan": "tritno"}, "Unknown scan implementation 'tritno'; use one of auto, torch"),
+        ({"scan": "triton"}, "Scan implementation 'triton' cannot run on cpu tensors"),
+        ({"compact": 2_000}, "choose a multiple of 128 above the promoter's 2,000"),
+        ({"compact": 2_432}, "Windows of 2,048 bp cannot be cut down to 2,432 bp"),
         ({"preset": "huge"}, "Unknown model size 'huge'"),
         ({"switches": {"kl_wieght": 1}}, "kl_weight"),
         ({"cells": ["K562"]}, "no cell type 'K562'"),
@@ -222,8 +252,9 @@ def test_planted_truth_is_scored(small: Path, tmp_path: Path) -> None:
     ],
 )
 def test_bad_settings_are_named_and_leave_nothing(
-    small: Path, tmp_path: Path, changes: dict, says: str
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict, says: str
 ) -> None:
+    monkeypatch.setattr(training, "examples", None)  # all is checked before windows are assembled
     with pytest.raises(InputError, match=says):
         run(small, tmp_path / "x.safetensors", **changes)
     assert list(tmp_path.iterdir()) == []
@@ -257,4 +288,3 @@ def test_progress_is_drawn_or_logged() -> None:
             progress(0.5, "Training: step 5 of 10")
             progress(1.0, "Training: step 10 of 10")
         assert "Training: step 10 of 10" in console.export_text()
-    assert train_module.FINISHED

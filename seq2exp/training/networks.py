@@ -1,0 +1,54 @@
+"""Running any of the networks on a batch, with a mask or without one."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from seq2exp.model.seq2exp import Output, Seq2Exp
+from seq2exp.training.batches import Batch, Examples, Progress
+
+
+def run_network(model: nn.Module, batch: Batch) -> Output:
+    """Run a whole network on a batch, in the mode (training or evaluation) it is in.
+
+    Of windows longer than its own a network reads the centre, and its mask is as long as that.
+    Networks without a mask give a prediction alone.
+
+    Raises
+    ------
+    InputError
+        The window does not fit, or the network reads peaks and the batch has none.
+    """
+    window: int = model.config.window  # type: ignore[union-attr, assignment]
+    if batch.codes.shape[1] > window:
+        batch = batch.crop(window)
+    if isinstance(model, Seq2Exp):
+        return model(batch.one_hot, batch.signals, batch.features, blacklist=batch.blacklist)
+    return Output(model(batch.one_hot, batch.signals, batch.features, batch.peaks))
+
+
+def learns_mask(model: nn.Module) -> bool:
+    """Say whether a network has a mask that training moves."""
+    return isinstance(model, Seq2Exp) and model.learns_mask
+
+
+@torch.no_grad()
+def predict_all(
+    model: nn.Module,
+    examples: Examples,
+    *,
+    device: torch.device | str = "cpu",
+    title: str = "Evaluation",
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """Return the predictions of all examples, whole windows one at a time, [N]."""
+    model = model.to(device).eval()
+    count = len(examples)
+    predicted = np.empty(count, np.float32)
+    for i in range(count):
+        batch = examples.batch([i]).to(device)
+        predicted[i] = run_network(model, batch).prediction.float().item()
+        if progress:
+            progress((i + 1) / count, f"{title}: window {i + 1:,} of {count:,}")
+    return predicted

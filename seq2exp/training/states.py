@@ -1,0 +1,89 @@
+"""What a run can go on from: its last whole state, and its best weights."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+
+from seq2exp.files import atomic_path
+from seq2exp.training.batches import Batch
+from seq2exp.training.module import NetworkModule
+
+
+class KeepLast(pl.Callback):
+    """Save the whole state regularly, so that a killed run can go on.
+
+    It is never saved at a step that is validated, but just before it: Lightning restores a state
+    saved between a step and its validation as if that validation had happened. (So it is never
+    saved where each step is validated; such a run starts again.) Nor is it saved at the last step,
+    after which there is nothing to go on with.
+
+    Parameters
+    ----------
+    path : of the state; replaced as a whole.
+    every, validated : steps between saves, and between validations.
+    """
+
+    def __init__(self, path: Path, every: int, validated: int) -> None:
+        self.path = path
+        self.every = every
+        self.validated = validated
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        """Save when it is due."""
+        step = trainer.global_step
+        due = (step + 1) % self.every == 0 or (step + 1) % self.validated == 0
+        if not due or step % self.validated == 0 or step == trainer.max_steps:
+            return
+        if trainer.is_global_zero:
+            with atomic_path(self.path) as draft:
+                trainer.save_checkpoint(draft)
+        else:
+            trainer.save_checkpoint(self.path)  # takes part, and leaves the writing to the first
+
+
+class KeepBest(pl.Callback):
+    """Keep the weights with the smallest validation MSE, as the published training does.
+
+    While the objective ramps up, nothing is kept: a mask that is not yet sparse may predict better.
+
+    Attributes
+    ----------
+    path : torch file with ``weights``, ``step`` and ``mse``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Replace the kept weights if these are better."""
+        if not trainer.is_global_zero:
+            return
+        assert isinstance(pl_module, NetworkModule)
+        fit = pl_module.validated
+        assert fit is not None
+        if pl_module.settling:
+            return
+        # A resumed run may be behind the kept weights; then what was kept came from the same steps.
+        if self.path.exists() and load_best(self.path)["mse"] <= fit.mse:
+            return
+        state = {
+            "weights": pl_module.model.state_dict(),
+            "step": trainer.global_step,
+            "mse": fit.mse,
+        }
+        with atomic_path(self.path) as draft:
+            torch.save(state, draft)
+
+
+def load_best(path: Path) -> dict[str, Any]:
+    """Return what `KeepBest` saved, on the CPU."""
+    return torch.load(path, map_location="cpu", weights_only=True)
