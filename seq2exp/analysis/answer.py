@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from seq2exp.analysis.activity_contact import abc_scores, candidates, highest_overlapping
 from seq2exp.analysis.elements import Element, call_elements, peaks_ratio, selection
 from seq2exp.genome.locus import Interval
 from seq2exp.genome.window import Window
@@ -60,7 +62,10 @@ def answer(
     """Lay one gene's answer out as JSON values.
 
     Positions are 0-based half-open in ``chrom``, ``start`` and ``end``, 1-based inclusive in
-    ``region``. ``length`` counts the padding, as both ratios do; ``start`` and ``end`` do not.
+    ``region``. ``length`` counts the padding, as both ratios do; ``start`` and ``end`` do not. An
+    element's ``abc_share`` is the highest ABC score of the candidates round peak summits that it
+    overlaps, 0 where there is none: its share of all activity × contact in the window. None without
+    peaks.
 
     Parameters
     ----------
@@ -75,6 +80,7 @@ def answer(
     shown = Interval(whole.chrom, whole.start + window.pad_left, whole.end - window.pad_right)
     rule, prior = prediction.rule, prediction.posterior.prior
     parameter = "fraction" if rule.mode == "top" else "threshold"
+    shares = _abc_shares(window, elements, peaks)
     return {
         "gene": window.gene.name,
         "gene_id": window.gene.id,
@@ -109,8 +115,9 @@ def answer(
                 "summit": element.summit,
                 "mean_mask": element.mean_mask,
                 "max_mask": element.max_mask,
+                "abc_share": share,
             }
-            for element in elements
+            for element, share in zip(elements, shares, strict=True)
         ],
         "seconds": prediction.seconds,
         "device": prediction.device,
@@ -119,6 +126,17 @@ def answer(
         "notes": [*window.notes, *prediction.notes],
         "warning": prediction.warning,
     }
+
+
+def _abc_shares(
+    window: Window, elements: list[Element], peaks: pd.DataFrame | None
+) -> list[float | None]:
+    if peaks is None:
+        return [None] * len(elements)
+    spans = [(element.interval.start, element.interval.end) for element in elements]
+    found = np.array(spans, np.int64).reshape(-1, 2) - window.interval.start
+    places = candidates(peaks, window.interval)
+    return highest_overlapping(found, places, abc_scores(window.signals, places)).tolist()
 
 
 def _place(interval: Interval) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from seq2exp.cli import bench, data, models
+from seq2exp.cli import bench, data, evaluate, models, study
 from seq2exp.errors import InputError
 
 app = typer.Typer(
@@ -20,8 +20,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (data.demo, models.train, models.predict, models.convert):
+for command in (data.demo, models.train, evaluate.evaluate, models.predict, models.convert):
     app.command()(command)
+app.add_typer(study.app)
 app.add_typer(bench.app)
 
 

@@ -1,0 +1,137 @@
+"""Evaluating a study's runs, and keeping of all of them what is small: cards and logs."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seq2exp.analysis.evaluate import Options, evaluate
+from seq2exp.analysis.study.plan import Plan
+from seq2exp.analysis.study.training import model_path, planned_card
+from seq2exp.errors import InputError
+from seq2exp.files import atomic_path
+from seq2exp.training.batches import Progress
+from seq2exp.training.logs import MEANS
+
+#: The folder of cards and logs in a folder of results, and what a log's name ends in.
+RUNS, LOG = "runs", ".log.csv"
+#: Groups of runs whose models are evaluated on held-out genes.
+EVALUATED = ("system", "prior")
+#: Most bytes of a log that is kept.
+LOG_BYTES = 60_000
+
+_MEASURED = ("val_mse", "grad_prediction")  # of the rows that stay as they are
+
+
+def evaluate_runs(
+    plan: Plan,
+    dataset_path: str | Path,
+    folder: Path,
+    out: Path,
+    options: Options | None = None,
+    *,
+    root: str | Path | None = None,
+    command: str = "",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Evaluate the systems and priors of a plan that are there, and collect cards and logs of all.
+
+    Parameters
+    ----------
+    folder : the runs; see `train_runs`.
+    out : the results; ``out/runs`` is written anew.
+    dataset_path, options, root, command, progress : as in `evaluate`.
+
+    Returns
+    -------
+    dict
+        What evaluate.json holds.
+
+    Raises
+    ------
+    InputError
+        No run to evaluate, or one that is not what the plan says.
+    """
+    cards = {run.id: planned_card(folder, run) for run in plan.runs}
+    there = [run for run in plan.runs if cards[run.id] is not None]
+    paths = [model_path(folder, run) for run in there if run.group in EVALUATED]
+    if not paths:
+        raise InputError(f"No system of {plan.path} is in {folder}: train one first.")
+    about = evaluate(
+        paths, dataset_path, out, options, root=root, command=command, progress=progress
+    )
+    with atomic_path(out / RUNS) as draft:
+        draft.mkdir()
+        for run in there:
+            text = json.dumps(cards[run.id], indent=1, ensure_ascii=False) + "\n"
+            (draft / f"{run.id}.json").write_text(text, encoding="utf-8")
+            log = model_path(folder, run).with_suffix(LOG)
+            if log.exists():
+                kept = thinned(log.read_text(encoding="utf-8"), LOG_BYTES)
+                (draft / f"{run.id}{LOG}").write_text(kept, encoding="utf-8")
+    return about
+
+
+def thinned(text: str, limit: int) -> str:
+    """Return a training log of at most `limit` bytes.
+
+    Rows of validations and of gradients stay as they are, those of training are joined: their means
+    are taken over as many steps as fit. Where that does not do, every other measured row goes, too,
+    but for the first and the last.
+    """
+    rows = list(csv.DictReader(text.splitlines()))
+    columns = text.splitlines()[0].split(",")
+    joined = 1
+    while len(text.encode()) > limit and len(rows) > 2:
+        joined *= 2
+        if joined > len(rows):
+            rows = _every_other(_joined(rows, joined))
+        text = _written(_joined(rows, joined), columns)
+    return text
+
+
+def _measured(row: Mapping[str, str]) -> bool:
+    return any(row.get(name) for name in _MEASURED)
+
+
+def _every_other(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    measured = [i for i, row in enumerate(rows) if _measured(row)]
+    gone = set(measured[1:-1:2])
+    return [row for i, row in enumerate(rows) if i not in gone]
+
+
+def _joined(rows: Sequence[dict[str, str]], count: int) -> list[dict[str, str]]:
+    """Join up to `count` rows of training that follow one another in one phase."""
+    found: list[dict[str, str]] = []
+    group: list[dict[str, str]] = []
+
+    def close() -> None:
+        if group:
+            means = {
+                name: f"{sum(float(row[name]) for row in group) / len(group):.6g}"
+                for name in MEANS
+                if all(row.get(name) for row in group)
+            }
+            found.append({**group[-1], **means})
+            group.clear()
+
+    for row in rows:
+        restarted = group and int(row["step"]) < int(group[-1]["step"])
+        if _measured(row) or restarted or len(group) == count:
+            close()
+        if _measured(row):
+            found.append(row)
+        else:
+            group.append(row)
+    close()
+    return found
+
+
+def _written(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> str:
+    file = io.StringIO()
+    writer = csv.DictWriter(file, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
