@@ -1,8 +1,5 @@
 """Entry point: page set-up and navigation, nothing else."""
 
-import streamlit as st
+from pages.parts.navigation import navigation
 
-st.set_page_config(page_title="Seq2Exp Browser", page_icon="🧬", layout="wide")
-st.navigation(
-    [st.Page("pages/browser.py", title="Browser", icon=":material/genetics:", default=True)]
-).run()
+navigation().run()

@@ -146,6 +146,9 @@ def choose_model(entries: dict[str, ModelEntry], box: DeltaGenerator) -> ModelEn
     if not entries:
         box.selectbox("Model", ["none found"], disabled=True)
         return None
+    # On the Models page one without a mask can be chosen; Streamlit brings it back once.
+    if st.session_state.get("model", next(iter(entries))) not in entries:
+        del st.session_state["model"]
     model = box.selectbox(
         "Model",
         list(entries),

@@ -19,7 +19,7 @@ from seq2exp.genome.window import Window
 from seq2exp.inference.jobs import Job, JobBoard
 from seq2exp.inference.models import models_dir
 from seq2exp.inference.predictor import Predictor
-from seq2exp.model.checkpoint import ModelEntry, list_models
+from seq2exp.model.checkpoint import ModelEntry, list_any, list_models
 from seq2exp.tracks.peaks import PeakCaller
 
 DEMO = "demo"
@@ -27,7 +27,7 @@ DEMO = "demo"
 
 @lru_cache
 def arguments() -> argparse.Namespace:
-    """Return what stands after ``--`` on the command line: ``--dataset FILE --root DIR``.
+    """Return what stands after ``--``: ``--dataset FILE --root DIR --results DIR``.
 
     Raises
     ------
@@ -37,6 +37,7 @@ def arguments() -> argparse.Namespace:
     parser = _Parser(prog="streamlit run app.py --", add_help=False, allow_abbrev=False)
     parser.add_argument("--dataset", default=DEMO)
     parser.add_argument("--root", default="")
+    parser.add_argument("--results", default="")
     return parser.parse_args(sys.argv[1:])
 
 
@@ -46,7 +47,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(
             f"The command line has a mistake ({message}); "
-            f"write: {self.prog} --dataset FILE --root FOLDER"
+            f"write: {self.prog} --dataset FILE --root FOLDER --results FOLDER"
         )
 
 
@@ -115,6 +116,16 @@ def truth(dataset: Dataset, gene: str, cell: str) -> pd.DataFrame | None:
     return planted.of(gene, cell) if planted else None
 
 
+def all_models() -> dict[str, ModelEntry]:
+    """Return the models of the models folder by id, those with a mask first.
+
+    So the first one is the same here and in `models`, which is what a page starts with.
+    """
+    masked = models()
+    others = {entry.id: entry for entry in list_any(models_dir()) if entry.id not in masked}
+    return masked | others
+
+
 def models() -> dict[str, ModelEntry]:
-    """Return the shipped models by id."""
+    """Return those that learn a mask, which the Browser can show, by id."""
     return {entry.id: entry for entry in list_models(models_dir())}
