@@ -176,6 +176,7 @@ def kill_and_compare(
 ) -> None:
     """Kill a run so often, at all the `moments` too; compare each end with that of a whole run."""
     seed = secrets.randbits(32)
+    print(f"moments drawn with seed {seed}")
     rng = np.random.default_rng(seed)
     whole, cut = folder / "model.safetensors", folder / "again" / "model.safetensors"
     cut.parent.mkdir()
@@ -196,7 +197,7 @@ def kill_and_compare(
         ends += 1
         shutil.rmtree(cut.parent)
         cut.parent.mkdir()
-    print(f"seed {seed}: killed at {dict(killed)}, came to the same end {ends} time(s)")
+    print(f"killed at {dict(killed)}, came to the same end {ends} time(s)")
 
 
 def test_a_killed_run_ends_like_one_that_was_not(small: Path, tmp_path: Path) -> None:
