@@ -2,7 +2,9 @@
 
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from seq2exp.datasets.catalog import Dataset
 
@@ -55,11 +57,12 @@ class PlantedTruth:
         return pairs.merge(elements, on="element", validate="many_to_one")
 
     @cached_property
-    def _groups(self) -> dict[tuple[str, str], pd.DataFrame]:
-        groups = self.pairs.groupby(["gene_id", "cell"], sort=False)
-        return {(str(gene), str(cell)): rows for (gene, cell), rows in groups}
+    def _rows(self) -> dict[tuple[str, str], NDArray[np.intp]]:
+        """Return which rows of `pairs` are about a gene and cell type."""
+        groups = self.pairs.groupby(["gene_id", "cell"], sort=False).indices
+        return {(str(gene), str(cell)): rows for (gene, cell), rows in groups.items()}
 
     def of(self, gene_id: str, cell: str) -> pd.DataFrame:
         """Return the rows of `pairs` for one gene and cell type, sorted by position."""
-        found = self._groups.get((gene_id, cell), self.pairs.iloc[:0])
+        found = self.pairs.iloc[self._rows.get((gene_id, cell), [])]
         return found.sort_values("start").reset_index(drop=True)

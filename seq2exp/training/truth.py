@@ -21,9 +21,11 @@ def planted_truth(dataset: Dataset, promoter: int) -> Truth | None:
     if not planted:
         return None
     causal = planted.pairs[planted.pairs["role"] == "causal"]
+    places = causal[["start", "end"]].to_numpy()
+    # A frame for each of thousands of genes would take seconds; their row numbers do not.
     spans = {
-        (without_version(str(gene)), cell): rows[["start", "end"]].to_numpy()
-        for (gene, cell), rows in causal.groupby(["gene_id", "cell"], sort=False)
+        (without_version(str(gene)), cell): places[rows]
+        for (gene, cell), rows in causal.groupby(["gene_id", "cell"], sort=False).indices.items()
     }
 
     def truth(example: Example) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2exp.analysis.evaluate import Options, evaluate
-from seq2exp.analysis.study.plan import Plan
+from seq2exp.analysis.study.plan import Plan, Run
 from seq2exp.analysis.study.training import model_path, planned_card
 from seq2exp.errors import InputError
 from seq2exp.files import atomic_path
@@ -54,24 +54,39 @@ def evaluate_runs(
     InputError
         No run to evaluate, or one that is not what the plan says.
     """
-    cards = {run.id: planned_card(folder, run) for run in plan.runs}
-    there = [run for run in plan.runs if cards[run.id] is not None]
-    paths = [model_path(folder, run) for run in there if run.group in EVALUATED]
-    if not paths:
+    there = [run for run in plan.runs if planned_card(folder, run) is not None]
+    evaluated = {run.id: model_path(folder, run) for run in there if run.group in EVALUATED}
+    if not evaluated:
         raise InputError(f"No system of {plan.path} is in {folder}: train one first.")
     about = evaluate(
-        paths, dataset_path, out, options, root=root, command=command, progress=progress
+        list(evaluated.values()),
+        dataset_path,
+        out,
+        options,
+        root=root,
+        command=command,
+        progress=progress,
     )
-    with atomic_path(out / RUNS) as draft:
+    # An evaluation takes an hour; ablations that were trained in the meantime count.
+    kept = [run for run in plan.runs if run.id in evaluated or run.group not in EVALUATED]
+    _collect(kept, folder, out / RUNS)
+    return about
+
+
+def _collect(runs: Sequence[Run], folder: Path, out: Path) -> None:
+    """Write the cards and logs of the runs that are there into a new folder."""
+    with atomic_path(out) as draft:
         draft.mkdir()
-        for run in there:
-            text = json.dumps(cards[run.id], indent=1, ensure_ascii=False) + "\n"
+        for run in runs:
+            card = planned_card(folder, run)
+            if card is None:
+                continue
+            text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
             (draft / f"{run.id}.json").write_text(text, encoding="utf-8")
             log = model_path(folder, run).with_suffix(LOG)
             if log.exists():
-                kept = thinned(log.read_text(encoding="utf-8"), LOG_BYTES)
-                (draft / f"{run.id}{LOG}").write_text(kept, encoding="utf-8")
-    return about
+                short = thinned(log.read_text(encoding="utf-8"), LOG_BYTES)
+                (draft / f"{run.id}{LOG}").write_text(short, encoding="utf-8")
 
 
 def thinned(text: str, limit: int) -> str:
