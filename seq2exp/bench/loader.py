@@ -18,8 +18,9 @@ from seq2exp.bench.report import Row, Section, timed
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.genome.window import PROMOTER
 from seq2exp.model.registry import make
-from seq2exp.training.batches import Batch, examples
+from seq2exp.training.batches import Batch
 from seq2exp.training.compaction import BACKGROUND, Compaction
+from seq2exp.training.examples import examples
 from seq2exp.training.loader import Batches
 from seq2exp.training.module import NetworkModule, optimiser_groups
 from seq2exp.training.objective import ADAM_BETAS, GRADIENT_CLIP, PEAK_LR

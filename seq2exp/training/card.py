@@ -12,7 +12,7 @@ from typing import Any
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.files import digest
 from seq2exp.model.registry import configure, entry
-from seq2exp.training.batches import Examples
+from seq2exp.training.examples import Examples
 from seq2exp.training.logs import read_rows
 from seq2exp.training.phases import Phase
 from seq2exp.training.report import SplitReport, summary

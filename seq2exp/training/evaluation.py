@@ -15,7 +15,7 @@ from scipy.ndimage import uniform_filter1d
 
 from seq2exp.genome.window import SIGNALS
 from seq2exp.model.seq2exp import MaskParameters, Output, Seq2Exp
-from seq2exp.training.batches import Example, Examples, Progress
+from seq2exp.training.examples import Example, Examples, Progress
 from seq2exp.training.networks import run_network
 
 ANCHORS = {"DNase": "dnase", "DNase × H3K27ac × contact": "dnase_h3k27ac_contact"}

@@ -9,9 +9,9 @@ import lightning.pytorch as pl
 import torch
 from torch import nn
 
-from seq2exp.training.batches import Examples, Progress
 from seq2exp.training.devices import Devices, is_first
 from seq2exp.training.evaluation import Truth
+from seq2exp.training.examples import Examples, Progress
 from seq2exp.training.gradients import MaskGradients
 from seq2exp.training.loader import Batches, OrderedBatches
 from seq2exp.training.logs import Log, Report

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from seq2exp.model.seq2exp import Seq2Exp
-from seq2exp.training.batches import Examples, Progress
 from seq2exp.training.evaluation import Evaluation, Fit, Truth, evaluate, fit_metrics
+from seq2exp.training.examples import Examples, Progress
 from seq2exp.training.networks import predict_all
 
 

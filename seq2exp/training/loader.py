@@ -3,7 +3,7 @@
 The order of the examples is a function of the seed and of nothing else, so a run that stops after
 any step goes on with exactly the batches it would have seen.
 
-Batches are slices of memory-mapped files (`seq2exp.training.batches`), made by a thread of the
+Batches are slices of memory-mapped files (`seq2exp.training.examples`), made by a thread of the
 process that trains. The handles of pyBigWig, hictkpy and pyfaidx, which bear neither threads nor
 forks, are used before training alone, by the process that assembles the windows; no process is ever
 forked, and those of other devices start anew. How many windows a second this gives beside what a
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seq2exp.errors import InputError
-from seq2exp.training.batches import Batch, Examples
+from seq2exp.training.batches import Batch
+from seq2exp.training.examples import Examples
 
 Change = Callable[[Batch, Sequence[tuple[int, ...]]], Batch]
 """What is done to a batch's windows, given a seed for each of them."""

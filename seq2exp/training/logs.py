@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from seq2exp.files import atomic_path
-from seq2exp.training.batches import Batch, Progress
+from seq2exp.training.batches import Batch
 from seq2exp.training.devices import gathered
+from seq2exp.training.examples import Progress
 from seq2exp.training.gradients import MaskGradients
 from seq2exp.training.module import NetworkModule
 

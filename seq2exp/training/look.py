@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from seq2exp.files import atomic_path
 from seq2exp.genome.window import SIGNALS
 from seq2exp.model.seq2exp import Seq2Exp
-from seq2exp.training.batches import Example, Examples
 from seq2exp.training.evaluation import Truth
+from seq2exp.training.examples import Example, Examples
 from seq2exp.training.module import NetworkModule
 from seq2exp.training.networks import run_network
 

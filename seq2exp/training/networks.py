@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from seq2exp.model.seq2exp import Output, Seq2Exp
-from seq2exp.training.batches import Batch, Examples, Progress
+from seq2exp.training.batches import Batch
+from seq2exp.training.examples import Examples, Progress
 
 
 def run_network(model: nn.Module, batch: Batch) -> Output:

@@ -25,10 +25,10 @@ from seq2exp.model.registry import configure, network
 from seq2exp.model.retrain import Retrained
 from seq2exp.model.scan import check as check_scan
 from seq2exp.model.seq2exp import Seq2Exp
-from seq2exp.training.batches import Progress, examples, members
 from seq2exp.training.card import Run, make_card, whole_log
 from seq2exp.training.devices import Devices, disband, is_first
 from seq2exp.training.evaluation import baselines
+from seq2exp.training.examples import Progress, examples, members
 from seq2exp.training.fit import Way, fit
 from seq2exp.training.judge import judge
 from seq2exp.training.loader import check_shared

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.datasets.truth import PlantedTruth
 from seq2exp.genome.annotation import without_version
-from seq2exp.training.batches import Example
 from seq2exp.training.evaluation import Truth
+from seq2exp.training.examples import Example
 
 
 def planted_truth(dataset: Dataset, promoter: int) -> Truth | None:

@@ -23,7 +23,7 @@ from seq2exp.inference.predictor import Predictor
 from seq2exp.model.beta import BetaPrior
 from seq2exp.model.checkpoint import save_model
 from seq2exp.model.registry import make
-from seq2exp.training.batches import examples
+from seq2exp.training.examples import examples
 from seq2exp.training.truth import planted_truth
 
 LENGTH = 20_000

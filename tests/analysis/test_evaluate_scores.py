@@ -20,7 +20,7 @@ from seq2exp.analysis.evaluate.scores import (
 from seq2exp.genome.locus import Interval
 from seq2exp.model.config import ModelConfig
 from seq2exp.model.seq2exp import Seq2Exp
-from seq2exp.training.batches import Example
+from seq2exp.training.examples import Example
 
 LENGTH = 6_000
 

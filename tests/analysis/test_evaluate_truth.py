@@ -22,8 +22,8 @@ from seq2exp.datasets.simulate.chromosome import make_chromosome
 from seq2exp.datasets.simulate.demo import DEFAULT_SEED
 from seq2exp.datasets.simulate.plan import CELLS, TINY
 from seq2exp.datasets.truth import ROLES
-from seq2exp.training.batches import examples
 from seq2exp.training.evaluation import average_precision
+from seq2exp.training.examples import examples
 
 LENGTH = 30_000
 ROLE_NAMES = np.array(["causal", "ctcf", "silenced_enhancer", "broken_motif"], object)

@@ -14,7 +14,7 @@ from released_folder import GENES, Released, make_released
 from seq2exp import cli
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.model.config import ModelConfig
-from seq2exp.training.batches import examples
+from seq2exp.training.examples import examples
 
 
 def layout() -> ModuleType:

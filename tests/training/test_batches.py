@@ -10,8 +10,9 @@ import torch
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.errors import InputError
 from seq2exp.tracks.peaks import PeakCaller
-from seq2exp.training.batches import Batch, Examples, examples, members
+from seq2exp.training.batches import Batch
 from seq2exp.training.compaction import Compaction
+from seq2exp.training.examples import Examples, examples, members
 from seq2exp.training.loader import Batches, OrderedBatches
 
 CELLS = ("cell-a", "cell-b")

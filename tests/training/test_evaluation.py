@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from seq2exp.training.batches import Examples
 from seq2exp.training.evaluation import (
     anchor_scores,
     average_precision,
     baselines,
     fit_metrics,
 )
+from seq2exp.training.examples import Examples
 
 
 def test_fit_metrics() -> None:

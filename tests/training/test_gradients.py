@@ -9,7 +9,7 @@ from seq2exp.datasets.catalog import Dataset
 from seq2exp.model.config import ModelConfig
 from seq2exp.model.registry import make
 from seq2exp.model.seq2exp import Seq2Exp
-from seq2exp.training.batches import examples
+from seq2exp.training.examples import examples
 from seq2exp.training.gradients import mask_gradients
 from seq2exp.training.module import NetworkModule, step_seed
 from seq2exp.training.networks import learns_mask

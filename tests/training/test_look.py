@@ -7,7 +7,7 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from seq2exp.datasets.catalog import Dataset
-from seq2exp.training.batches import Example, Examples, examples
+from seq2exp.training.examples import Example, Examples, examples
 from seq2exp.training.look import MaskPictures, draw, runs
 
 LENGTH = 4_096

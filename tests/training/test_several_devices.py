@@ -18,7 +18,8 @@ from seq2exp.datasets.catalog import Dataset
 from seq2exp.errors import InputError
 from seq2exp.model.checkpoint import read_card
 from seq2exp.training import train as training
-from seq2exp.training.batches import Batch, examples
+from seq2exp.training.batches import Batch
+from seq2exp.training.examples import examples
 from seq2exp.training.loader import Batches, OrderedBatches
 
 # Processes start from one that has imported everything, and never trained.

@@ -25,7 +25,7 @@ from seq2exp.model.checkpoint import (
     suggested_threshold,
 )
 from seq2exp.model.registry import NAMES, configure, make
-from seq2exp.training.batches import examples
+from seq2exp.training.examples import examples
 from seq2exp.training.module import NetworkModule, optimiser_groups
 from seq2exp.training.networks import run_network
 from seq2exp.training.phases import Optimisation

@@ -16,8 +16,8 @@ from seq2exp.datasets.catalog import Dataset
 from seq2exp.errors import InputError
 from seq2exp.model.checkpoint import load_model
 from seq2exp.training import train as training
-from seq2exp.training.batches import examples
 from seq2exp.training.evaluation import evaluate
+from seq2exp.training.examples import examples
 from seq2exp.training.logs import Report
 from seq2exp.training.networks import run_network
 from seq2exp.training.progress import RichProgress

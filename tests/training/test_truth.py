@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from seq2exp.training.batches import Example
+from seq2exp.training.examples import Example
 from seq2exp.training.truth import planted_truth
 
 ONE, TWO = "SIMG00000000001", "SIMG00000000002"

@@ -8,8 +8,8 @@ from scipy.stats import spearmanr
 
 from seq2exp.analysis.evaluate.metrics import Floats, estimate, weighted_pearson
 from seq2exp.analysis.evaluate.outputs import Network, Outputs
-from seq2exp.training.batches import Examples
 from seq2exp.training.evaluation import fit_metrics
+from seq2exp.training.examples import Examples
 
 ALL = "all"
 

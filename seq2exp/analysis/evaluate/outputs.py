@@ -22,7 +22,7 @@ from seq2exp.errors import InputError
 from seq2exp.model.beta import FLOOR, BetaPrior
 from seq2exp.model.checkpoint import load_any, model_name, suggested_threshold
 from seq2exp.model.seq2exp import Seq2Exp
-from seq2exp.training.batches import Examples, Progress
+from seq2exp.training.examples import Examples, Progress
 from seq2exp.training.networks import run_network
 
 Floats = NDArray[np.float32]

@@ -10,7 +10,7 @@ from seq2exp.datasets.catalog import Dataset
 from seq2exp.datasets.truth import ROLES, PlantedTruth
 from seq2exp.genome.annotation import without_version
 from seq2exp.genome.window import PROMOTER
-from seq2exp.training.batches import Examples
+from seq2exp.training.examples import Examples
 from seq2exp.training.truth import planted_truth
 
 #: The decoys that are closed in the cell type; every other decoy that the simulator lists is open.

@@ -15,7 +15,7 @@ from seq2exp.analysis.evaluate.truth import Tell
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.genome.window import PROMOTER
 from seq2exp.model.beta import BetaPrior
-from seq2exp.training.batches import Examples
+from seq2exp.training.examples import Examples
 
 _OF_THE_PRIOR = ("prior_mean", "prior_strength")
 _STRIDE = 16

@@ -18,7 +18,7 @@ from seq2exp.analysis.evaluate.steps import Steps
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.errors import InputError
 from seq2exp.files import cache_dir
-from seq2exp.training.batches import Progress, examples
+from seq2exp.training.examples import Progress, examples
 
 
 def evaluate(

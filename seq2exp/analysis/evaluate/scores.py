@@ -21,8 +21,8 @@ from seq2exp.datasets.catalog import Dataset
 from seq2exp.genome.window import SIGNALS
 from seq2exp.model.seq2exp import Seq2Exp
 from seq2exp.tracks.peaks import PeakCaller, PeakParameters
-from seq2exp.training.batches import Examples, Progress
 from seq2exp.training.evaluation import ACETYLATION, anchor_scores
+from seq2exp.training.examples import Examples, Progress
 
 Floats = NDArray[np.float32]
 

@@ -33,7 +33,7 @@ from seq2exp.datasets.truth import PlantedTruth
 from seq2exp.errors import InputError
 from seq2exp.inference.predictor import Predictor
 from seq2exp.tracks.peaks import PeakParameters
-from seq2exp.training.batches import Examples, Progress, examples
+from seq2exp.training.examples import Examples, Progress, examples
 
 
 class Steps:

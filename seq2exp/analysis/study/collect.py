@@ -12,7 +12,7 @@ from seq2exp.analysis.study.plan import Plan, Run
 from seq2exp.analysis.study.training import model_path, planned_card
 from seq2exp.errors import InputError
 from seq2exp.files import atomic_path
-from seq2exp.training.batches import Progress
+from seq2exp.training.examples import Progress
 from seq2exp.training.logs import MEANS
 
 #: The folder of cards and logs in a folder of results, and what a log's name ends in.

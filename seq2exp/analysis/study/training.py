@@ -10,8 +10,8 @@ from seq2exp.analysis.study.plan import Plan, Run
 from seq2exp.errors import InputError
 from seq2exp.files import atomic_path
 from seq2exp.model.checkpoint import SUFFIX, card_path, read_card
-from seq2exp.training.batches import Progress
 from seq2exp.training.devices import Devices
+from seq2exp.training.examples import Progress
 from seq2exp.training.runfolder import folder_of
 from seq2exp.training.train import train
 
