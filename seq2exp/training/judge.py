@@ -1,6 +1,9 @@
 """What a trained network is worth on whole windows, with its mask where it has one."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -9,6 +12,7 @@ from seq2exp.model.seq2exp import Seq2Exp
 from seq2exp.training.evaluation import Evaluation, Fit, Truth, evaluate, fit_metrics
 from seq2exp.training.examples import Examples, Progress
 from seq2exp.training.networks import predict_all
+from seq2exp.training.states import load_best
 
 
 @dataclass(frozen=True)
@@ -50,3 +54,66 @@ def judge(
         return Judged(found.fit, found)
     predicted = predict_all(model, examples, device=device, title=title, progress=progress)
     return Judged(fit_metrics(predicted, examples.label))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run comes to.
+
+    Attributes
+    ----------
+    phase : number of the phase whose weights are kept.
+    best : its best weights, as `load_best` gives them.
+    splits : what these are worth on "validation", and on "test" where there is one.
+    """
+
+    phase: int
+    best: dict[str, Any]
+    splits: dict[str, Judged]
+
+
+def judge_phases(
+    model: nn.Module,
+    folders: Sequence[Path],
+    whole: Mapping[str, Examples],
+    *,
+    untrained: nn.Module,
+    truth: Truth | None,
+    device: torch.device,
+    progress: Progress,
+) -> Outcome:
+    """Choose the phase whose best weights predict best on validation, and judge these on test.
+
+    Afterwards `model` has them.
+
+    Parameters
+    ----------
+    folders : of the phases, in order.
+    whole : examples of "validation", and of "test" where there is one.
+    untrained : the network before training. What training changed is measured on the last split
+        alone, which is the one that a card's summary speaks of.
+    """
+    final = "test" if "test" in whole else "validation"
+
+    def judged(split: str, title: str) -> Judged:
+        return judge(
+            model,
+            whole[split],
+            untrained=untrained if split == final else None,
+            truth=truth,
+            device=device,
+            title=title,
+            progress=progress,
+        )
+
+    found = []
+    for folder in folders:
+        model.load_state_dict(load_best(folder / "best.pt")["weights"])
+        found.append(judged("validation", f"Validating {folder.name} training"))
+    kept = min(range(len(folders)), key=lambda i: found[i].fit.mse)
+    best = load_best(folders[kept] / "best.pt")
+    model.load_state_dict(best["weights"])
+    splits = {"validation": found[kept]}
+    if final == "test":
+        splits["test"] = judged("test", "Testing")
+    return Outcome(kept, best, splits)

@@ -30,14 +30,13 @@ from seq2exp.training.devices import Devices, disband, is_first
 from seq2exp.training.evaluation import baselines
 from seq2exp.training.examples import Progress, examples, members
 from seq2exp.training.fit import Way, fit
-from seq2exp.training.judge import judge
+from seq2exp.training.judge import judge_phases
 from seq2exp.training.loader import check_shared
 from seq2exp.training.phases import Wishes, plan
 from seq2exp.training.presets import preset_for
 from seq2exp.training.progress import RichProgress
 from seq2exp.training.report import SplitReport
 from seq2exp.training.runfolder import FINISHED, check_run, folder_of, open_run
-from seq2exp.training.states import load_best
 from seq2exp.training.truth import planted_truth
 
 
@@ -158,47 +157,29 @@ def train(
         disband()
         if not is_first():
             return out
-        # What training changed is measured once, where the summary's claims are read from.
-        final = "test" if "test" in whole else "validation"
-        judged = []
-        for phase in phases:
-            net.load_state_dict(load_best(folder / phase.name / "best.pt")["weights"])
-            found = judge(
-                net,
-                whole["validation"],
-                untrained=untrained if final == "validation" else None,
-                truth=truth,
-                device=device,
-                title=f"Validating {phase.name} training",
-                progress=report,
-            )
-            judged.append(found)
-        kept = min(range(len(phases)), key=lambda i: judged[i].fit.mse)
-        best = load_best(folder / phases[kept].name / "best.pt")
-        net.load_state_dict(best["weights"])
-        outcome = {"validation": judged[kept]}
-        if final == "test":
-            outcome["test"] = judge(
-                net,
-                whole["test"],
-                untrained=untrained,
-                truth=truth,
-                device=device,
-                title="Testing",
-                progress=report,
-            )
+        outcome = judge_phases(
+            net,
+            [folder / phase.name for phase in phases],
+            whole,
+            untrained=untrained,
+            truth=truth,
+            device=device,
+            progress=report,
+        )
     reports = {}
-    for split, found in outcome.items():
+    for split, found in outcome.splits.items():
         simple = baselines(training, whole[split])
         reports[split] = SplitReport(
             len(whole[split]), found.fit, simple["mean"], simple["linear"], found.mask
         )
-    card = make_card(run, training, reports, kept, best, title=title, command=command)
+    card = make_card(
+        run, training, reports, outcome.phase, outcome.best, title=title, command=command
+    )
     # Made in the run's folder, where a resumed run finds what a killed one has left.
     made = folder / out.name
     save_model(made, net.cpu().eval(), card)
     log = made.with_suffix(".log.csv")
-    log.write_text(whole_log(folder, phases[: kept + 1]))
+    log.write_text(whole_log(folder, phases[: outcome.phase + 1]))
     for path in (log, card_path(made), made):
         os.replace(path, out.with_name(path.name))
     (folder / FINISHED).touch()
