@@ -76,10 +76,13 @@ class ModelConfig:
     init_depth
         Output projections are divided by its root at the start: 64 as released, 4 as meant.
     signal_scale
-        Multiplies the three signals at the network's entry.
+        Multiplies the three signals at the network's entry, last of all.
     signal_smooth
         The three signals are running means over so many bases (odd; 1: as measured). H3K27ac lies
         on the nucleosomes beside the bases that it marks.
+    signal_log
+        H3K27ac and DNase enter as log(1 + signal), so that the flanks of strong promoters do not
+        outweigh every enhancer; contact is a logarithm as it comes.
     mask_at
         Where the soft mask acts: on the "embedding" (released; the norm of the predictor's first
         layer divides it out again), or in all its "layers", on what they read after the norm.
@@ -135,6 +138,7 @@ class ModelConfig:
     init_depth: int = 64
     signal_scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
     signal_smooth: tuple[int, int, int] = (1, 1, 1)
+    signal_log: bool = False
     mask_at: MaskAt = "embedding"
     pooling: Pooling = "promoter"
     pool_bases: float = 1_000.0
@@ -231,8 +235,9 @@ class ModelConfig:
             "prior_mean": 0.03,
             "prior_strength": 0.06,
             "strength": 2.0,
-            "signal_scale": (0.5, 0.5, 0.5),
+            "signal_scale": (1.0, 1.0, 0.5),
             "signal_smooth": (601, 1, 1),
+            "signal_log": True,
             "generator_inputs": "all",
             "init_depth": 4,
             "mask_at": "layers",

@@ -5,6 +5,8 @@ the signals shift. A predictor reads the masked window and pools its promoter. S
 L window length, d width. Names of modules are those of the released checkpoints.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -81,6 +83,7 @@ class Seq2Exp(nn.Module):
         weights = torch.tensor(config.signal_weights)
         self.prior_weights = nn.Parameter((weights / weights.sum()).log(), requires_grad=False)
         self.signal_betas = nn.Parameter(torch.tensor(config.signal_betas), requires_grad=False)
+        self._given_means = False
         for name, module in self.named_modules():
             if isinstance(module, nn.Linear) and module.bias is not None and "dt_proj" not in name:
                 nn.init.zeros_(module.bias)
@@ -110,6 +113,19 @@ class Seq2Exp(nn.Module):
         parts = (self.seq_input_layer, self.signal_input_layer, self.generator, self.mask_output)
         for part in parts:
             part.requires_grad_(not held)
+
+    @contextmanager
+    def given_means(self, given: bool = True) -> Iterator[None]:
+        """Take signals that are running means already, as `smoothed` gives them, in this context.
+
+        Windows that were cut down to some of their bases have to be: their neighbours are not those
+        of the genome.
+        """
+        self._given_means = given
+        try:
+            yield
+        finally:
+            self._given_means = False
 
     # ---- the mask --------------------------------------------------------------------------------
 
@@ -242,10 +258,11 @@ class Seq2Exp(nn.Module):
         return x
 
     def _scaled(self, signals: Tensor) -> Tensor:
-        scale, widths = self.config.signal_scale, self.config.signal_smooth
-        if widths != (1, 1, 1):
-            parts = zip(signals.split(1, -1), widths, strict=True)
-            signals = torch.cat([running_mean(part, width) for part, width in parts], -1)
+        scale = self.config.signal_scale
+        if not self._given_means:
+            signals = smoothed(signals, self.config.signal_smooth)
+        if self.config.signal_log:
+            signals = torch.cat([signals[..., :2].clamp(min=0).log1p(), signals[..., 2:]], -1)
         return signals if scale == (1, 1, 1) else signals * signals.new_tensor(scale)
 
     def forward(
@@ -302,6 +319,14 @@ class Seq2Exp(nn.Module):
             )
         if signals.shape != (*one_hot.shape[:2], 3):
             raise ValueError(f"signals {tuple(signals.shape)} beside {tuple(one_hot.shape)}")
+
+
+def smoothed(signals: Tensor, widths: Sequence[int]) -> Tensor:
+    """Return signals [B, L, 3], each as a running mean over its own width (odd), in bases."""
+    if all(width == 1 for width in widths):
+        return signals
+    parts = zip(signals.split(1, -1), widths, strict=True)
+    return torch.cat([running_mean(part, width) for part, width in parts], -1)
 
 
 def running_mean(values: Tensor, width: int) -> Tensor:

@@ -4,7 +4,8 @@ A window of 200,000 bases is mostly closed chromatin. Training sees the blocks w
 and a random sample of the others, side by side in their order, as the published hard variant's
 predictor sees what its mask keeps. Both sides of the TSS keep as many bases, so the TSS stays in
 the middle. A base drawn at random stands for as many as it was drawn from (`Batch.weight`), so the
-mask's sparsity is that of whole windows.
+mask's sparsity is that of whole windows. Signals that a network takes as running means are averaged
+before windows are cut, while a base still has its neighbours.
 """
 
 from collections.abc import Sequence
@@ -17,10 +18,11 @@ from torch import Tensor
 
 from seq2exp.errors import InputError
 from seq2exp.genome.window import SIGNALS
+from seq2exp.model.seq2exp import smoothed
 from seq2exp.training.batches import Batch
 
 BLOCK = 64  # bases that are kept or dropped together
-REACH = 5  # blocks to either side of an open one that are kept with it
+REACH = 2  # blocks to either side of an open one that are kept with it
 BACKGROUND = 0.25  # share of the kept bases that is drawn at random unless told otherwise
 
 
@@ -32,17 +34,28 @@ class Compaction:
     promoter: int
     background: float
 
-    def __call__(self, batch: Batch, seeds: Sequence[tuple[int, ...]]) -> Batch:
+    def __call__(
+        self,
+        batch: Batch,
+        seeds: Sequence[tuple[int, ...]],
+        smooth: Sequence[int] = (1, 1, 1),
+    ) -> Batch:
         """Return the batch with each window cut down by what its own seed draws."""
+        size = (self.length, self.promoter, self.background)
         rows = [
-            compact(row, self.length, self.promoter, self.background, np.random.default_rng(seed))
+            compact(row, *size, np.random.default_rng(seed), smooth)
             for row, seed in zip(batch.rows(), seeds, strict=True)
         ]
         return Batch.join(rows)
 
 
 def compact(
-    batch: Batch, length: int, promoter: int, background: float, rng: np.random.Generator
+    batch: Batch,
+    length: int,
+    promoter: int,
+    background: float,
+    rng: np.random.Generator,
+    smooth: Sequence[int] = (1, 1, 1),
 ) -> Batch:
     """Return a batch whose windows are cut down to `length` bases each.
 
@@ -52,6 +65,7 @@ def compact(
     promoter : central bases that are kept whole.
     background : share of the other kept blocks that is drawn at random from those that are left.
     rng : what draws them.
+    smooth : widths of the running means that the three signals become, in bases.
     """
     whole = batch.codes.shape[1]
     if length >= whole:
@@ -65,6 +79,7 @@ def compact(
     kept, weight = (torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True))
     kept = kept + whole // 2 % BLOCK  # [B, length]; the end that fills no block is left out
     rows = torch.arange(len(kept))[:, None]
+    batch = batch._replace(signals=smoothed(batch.signals, smooth))
     parts = {
         name: value[rows, kept]
         for name, value in batch._asdict().items()
@@ -76,12 +91,12 @@ def compact(
 def _candidacy(batch: Batch) -> np.ndarray:
     """Return how much each block may matter, [B, blocks], counted from the TSS outwards.
 
-    It is the largest DNase × contact within `REACH` blocks, since H3K27ac, which tells enhancers
-    from other open chromatin, stands beside the open bases. A window's ends that fill no block are
-    never kept.
+    It is the largest DNase × contact within `REACH` blocks, contact as its logarithm: by contact
+    itself closed bases near the TSS would come before open ones 40 kb away. A window's ends that
+    fill no block are never kept.
     """
     dnase, contact = (batch.signals[..., SIGNALS.index(name)] for name in ("DNase", "Hi-C"))
-    found = (dnase * (10**contact - 1)).cpu().numpy()
+    found = (dnase * contact).cpu().numpy()
     half = found.shape[1] // 2
     inside = half // BLOCK * BLOCK
     middle = found[:, half - inside : half + inside]

@@ -99,13 +99,14 @@ def fit(
         module = NetworkModule(model, phase.optimisation, seed, way.scan)
         place = {"rank": trainer.global_rank, "ranks": trainer.world_size}
         pin = trainer.strategy.root_device.type == "cuda"
+        cut = phase.cut_for(model.config)
         batches = Batches(
             training,
             phase.batch_size,
             steps,
             seed,
             phase.window,
-            change=phase.compaction,
+            change=cut,
             pin=pin,
             **place,
         )
@@ -113,7 +114,7 @@ def fit(
             validation,
             max(1, phase.batch_size // trainer.world_size),
             phase.window,
-            change=phase.compaction,
+            change=cut,
             **place,
         )
         try:

@@ -25,7 +25,8 @@ def run_network(model: nn.Module, batch: Batch) -> Output:
     if batch.codes.shape[1] > window:
         batch = batch.crop(window)
     if isinstance(model, Seq2Exp):
-        return model(batch.one_hot, batch.signals, batch.features, blacklist=batch.blacklist)
+        with model.given_means(batch.weight is not None):  # those of a compaction
+            return model(batch.one_hot, batch.signals, batch.features, blacklist=batch.blacklist)
     return Output(model(batch.one_hot, batch.signals, batch.features, batch.peaks))
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from seq2exp.errors import InputError
 from seq2exp.training.compaction import BLOCK, Compaction
+from seq2exp.training.loader import Change
 from seq2exp.training.objective import PEAK_LR, WARM_UP, WEIGHT_DECAY, schedule
 from seq2exp.training.presets import TrainingPreset
 
@@ -66,6 +68,12 @@ class Phase:
     optimisation: Optimisation
     compaction: Compaction | None = None
     hold_mask: bool = False
+
+    def cut_for(self, config: Any) -> Change | None:
+        """Return what cuts batches down for a network of this configuration; None: nothing."""
+        if self.compaction is None:
+            return None
+        return partial(self.compaction, smooth=getattr(config, "signal_smooth", (1, 1, 1)))
 
     def __str__(self) -> str:
         """Say how it trains, e.g. "1,000 steps of 8 windows of 16,384 bp"."""

@@ -9,7 +9,7 @@ from torch.nn import functional
 from seq2exp.errors import InputError
 from seq2exp.model.beta import BetaPrior, edit_mask
 from seq2exp.model.config import ModelConfig
-from seq2exp.model.seq2exp import Output, Seq2Exp, running_mean
+from seq2exp.model.seq2exp import Output, Seq2Exp, running_mean, smoothed
 from seq2exp.training.objective import sparsity
 
 LENGTH, PROMOTER = 240, 20
@@ -115,14 +115,17 @@ def test_running_means_are_means_of_what_there_is(width):
         assert torch.allclose(got[:, i], part, rtol=1e-5)
 
 
-def test_the_signals_are_smoothed_and_scaled_before_anything_reads_them():
+@pytest.mark.parametrize("log", [False, True])
+def test_the_signals_are_smoothed_logged_and_scaled_before_anything_reads_them(log):
     one_hot, signals, features = inputs(1)
-    model = network(signal_smooth=(41, 1, 3), signal_scale=(0.5, 2.0, 1.0)).eval()
-    plain = network(signal_smooth=(1, 1, 1), signal_scale=(1.0, 1.0, 1.0)).eval()
+    usual = {"signal_smooth": (1, 1, 1), "signal_scale": (1.0, 1.0, 1.0), "signal_log": False}
+    own = {"signal_smooth": (41, 1, 3), "signal_scale": (0.5, 2.0, 1.0), "signal_log": log}
+    model, plain = network(**own).eval(), network(**usual).eval()
     plain.load_state_dict(model.state_dict())
     parts = [
-        scale * running_mean(signals[..., i : i + 1], width)
+        scale * (torch.log1p(mean) if log and i < 2 else mean)
         for i, (width, scale) in enumerate(((41, 0.5), (1, 2.0), (3, 1.0)))
+        for mean in [running_mean(signals[..., i : i + 1], width)]
     ]
     with torch.no_grad():
         got = model(one_hot, signals, features)
@@ -130,6 +133,18 @@ def test_the_signals_are_smoothed_and_scaled_before_anything_reads_them():
     assert torch.allclose(got.prediction, want.prediction, atol=1e-6)
     assert got.mask is not None and want.mask is not None
     assert torch.allclose(got.mask, want.mask, atol=1e-6)
+
+
+def test_means_that_are_given_are_not_averaged_again():
+    one_hot, signals, features = inputs(1)
+    model = network(signal_smooth=(41, 1, 3)).eval()
+    means = smoothed(signals, (41, 1, 3))
+    with torch.no_grad():
+        want = model(one_hot, signals, features)
+        with model.given_means():
+            got = model(one_hot, means, features)
+        assert torch.equal(got.prediction, want.prediction)
+        assert not torch.equal(model(one_hot, means, features).prediction, want.prediction)
 
 
 def test_nearly_closed_bases_are_not_pooled():

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from seq2exp.errors import InputError
+from seq2exp.model.seq2exp import running_mean
 from seq2exp.training.batches import Batch
 from seq2exp.training.compaction import BLOCK, REACH, compact
 
@@ -76,6 +77,29 @@ def test_of_two_open_blocks_the_one_in_contact_is_kept():
     for at in places(short):
         assert near in at
         assert far not in at
+
+
+def test_closed_bases_in_close_contact_do_not_come_before_open_ones_far_away():
+    whole = batch()
+    dnase, contact = whole.signals[..., 1], whole.signals[..., 2]
+    dnase[:], contact[:] = 0.05, 1.2
+    far = LENGTH // 2 + 60 * BLOCK
+    dnase[:, far : far + BLOCK] = 1
+    contact[:, LENGTH // 2 - 3_000 : LENGTH // 2 + 3_000] = 2.5  # 316 against 16
+    short = compact(whole, 2_560, PROMOTER, 0.0, np.random.default_rng(0))
+    for at in places(short):
+        assert set(range(far, far + BLOCK)) <= set(at)
+
+
+def test_signals_are_averaged_while_bases_have_their_neighbours():
+    whole = batch()
+    before = whole.signals.clone()
+    short = compact(whole, 2_048, PROMOTER, 0.25, np.random.default_rng(1), (1, 601, 41))
+    at = torch.from_numpy(places(short))
+    for channel, width in ((1, 601), (2, 41)):
+        means = running_mean(before[..., channel : channel + 1], width)[..., 0]
+        assert torch.equal(short.signals[..., channel], means.gather(1, at))
+    assert torch.equal(whole.signals, before)
 
 
 @pytest.mark.parametrize("background", [0.25, 0.5])

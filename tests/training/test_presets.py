@@ -3,6 +3,7 @@
 import json
 import shlex
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,18 @@ def test_windows_wished_for_are_not_cut_down(compacting: None) -> None:
     assert first(steps=9).compaction == Compaction(8_192, 2_000, 0.5)
     assert first(compact=4_096).compaction == Compaction(4_096, 2_000, 0.5)
     assert (first(window=32_768).compaction, first(window=32_768).window) == (None, 32_768)
+
+
+def test_signals_are_averaged_as_the_network_wants_them(compacting: None) -> None:
+    config = configure("seq2exp-coupled", "demo")
+    first, longer = plan(config, preset_for("seq2exp-coupled", "demo"), Wishes(), examples=99)
+    cut = first.cut_for(config)
+    assert isinstance(cut, partial)
+    assert (cut.func, cut.keywords) == (first.compaction, {"smooth": (601, 1, 1)})
+    assert longer.cut_for(config) is None
+    plain = first.cut_for(configure("caduceus-signals", "demo"))
+    assert isinstance(plain, partial)
+    assert plain.keywords == {"smooth": (1, 1, 1)}
 
 
 def test_a_network_that_knows_places_is_trained_on_whole_windows(compacting: None) -> None:
