@@ -68,11 +68,11 @@ class TrainingPreset:
 TRAINING_PRESETS = {
     "paper": TrainingPreset(),
     "demo": TrainingPreset(
-        steps=320,
+        steps=640,
         compact=8_192,
         background=0.2,
         lr=5e-3,
-        validate_every=80,
+        validate_every=160,
         finetune_steps=60,
         finetune_lr=2e-3,
         finetune_mask=False,
