@@ -1,4 +1,7 @@
-"""The one error a user can cause."""
+"""The one error a user can cause, and the hint that ends its message where a name is unknown."""
+
+import difflib
+from collections.abc import Iterable
 
 
 class InputError(Exception):
@@ -8,3 +11,12 @@ class InputError(Exception):
     it on stderr and exits with 2; the pages show it in place. Nothing else is caught on the way, so
     a traceback always means a bug.
     """
+
+
+def nearest(name: str, known: Iterable[object]) -> str:
+    """Return a hint for a wrong name: the nearest known one, or all of them."""
+    names = [str(item) for item in known]
+    near = difflib.get_close_matches(name.lower(), [item.lower() for item in names], 1, 0.6)
+    if near:
+        return f"did you mean '{next(item for item in names if item.lower() == near[0])}'?"
+    return f"it may be one of {', '.join(names)}."

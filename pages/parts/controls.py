@@ -6,8 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from seq2exp.datasets.catalog import Dataset
-from seq2exp.datasets.schema import nearest
-from seq2exp.errors import InputError
+from seq2exp.errors import InputError, nearest
 from seq2exp.export.session import QUERY, Session, from_query
 from seq2exp.genome.annotation import Gene
 from seq2exp.genome.locus import Interval

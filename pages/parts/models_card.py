@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.parts.models_table import Column, table
+from pages.parts.numbers import number
 from seq2exp.analysis.cards import (
     facts,
     final_split,
@@ -85,16 +86,7 @@ def headline(entry: ModelEntry) -> None:
         numbers.append(("Mask AUPRC", own_mask["auprc"].iloc[0], "{:.3f}", note, meaning))
     row = st.container(horizontal=True)
     for name, value, form, unit, meaning in numbers:
-        row.metric(
-            name,
-            "none" if pd.isna(value) else form.format(value),
-            delta=unit,
-            delta_color="off",
-            delta_arrow="off",
-            help=meaning,
-            border=True,
-            width="stretch",
-        )
+        number(row, name, "none" if pd.isna(value) else form.format(value), unit, meaning)
 
 
 def curves(entry: ModelEntry) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 from pages.parts.controls import set_mask_controls
 from pages.parts.models_table import Column, table
 from seq2exp.analysis.cards import has_mask, models_frame
-from seq2exp.datasets.schema import nearest
+from seq2exp.errors import nearest
 from seq2exp.inference.models import models_dir
 from seq2exp.model.checkpoint import ModelEntry
 

@@ -2,8 +2,8 @@
 
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
+from pages.parts.numbers import number
 from seq2exp.analysis.elements import overlap, peaks_ratio
 from seq2exp.genome.locus import Interval
 from seq2exp.genome.window import Window
@@ -29,14 +29,14 @@ def readout(window: Window, scene: Scene, prediction: Prediction | None, seconds
     peaks = None if scene.peaks is None else peaks_ratio(scene.peaks, window.interval)
     # A row that wraps: on narrow pages a number must never be cut.
     row = st.container(horizontal=True)
-    _number(
+    number(
         row,
         "Predicted",
         None if prediction is None else f"{prediction.expression:.3f}",
         "log10(CAGE + 1)",
         "Expression under the mask on show: turn the prior or the rule and it is computed again.",
     )
-    _number(
+    number(
         row,
         "Measured",
         "none" if window.label is None else f"{window.label:.3f}",
@@ -44,21 +44,21 @@ def readout(window: Window, scene: Scene, prediction: Prediction | None, seconds
         f"log10({window.label_name.removesuffix(' (simulated)')} + 1)",
         f"{window.gene.name} in {window.cell}, from the data set's expression table.",
     )
-    _number(
+    number(
         row,
         "Mask ratio",
         None if ratio is None else f"{100 * ratio:.2f} %",
         "of the window",
         "The sum of the mask over the window's 200,000 bp; the promoter's 2,000 bp count fully.",
     )
-    _number(
+    number(
         row,
         "Peak ratio",
         None if peaks is None else f"{100 * peaks:.2f} %",
         "of the window",
         "The share of the window's 200,000 bp that lie inside peaks.",
     )
-    _number(
+    number(
         row,
         "Model run",
         None if prediction is None else f"{seconds:.1f} s",
@@ -71,20 +71,6 @@ def readout(window: Window, scene: Scene, prediction: Prediction | None, seconds
         st.warning(prediction.warning, icon=":material/warning:")
     for note in prediction.notes:
         st.caption(f":material/info: {note}")
-
-
-def _number(box: DeltaGenerator, name: str, value: str | None, unit: str, meaning: str) -> None:
-    """Show a number with its unit below; None is a number still to come."""
-    box.metric(
-        name,
-        "…" if value is None else value,
-        delta=unit,
-        delta_color="off",
-        delta_arrow="off",
-        help=meaning,
-        border=True,
-        width="stretch",
-    )
 
 
 def agreement(elements: pd.DataFrame, peaks: pd.DataFrame, interval: Interval) -> None:

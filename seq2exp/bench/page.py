@@ -13,9 +13,8 @@ from seq2exp.bench.measure import Progress
 from seq2exp.bench.report import Row, Section
 from seq2exp.bench.visit import Run, Visit, find_app, visit
 from seq2exp.datasets.catalog import Dataset
-from seq2exp.datasets.schema import nearest
 from seq2exp.datasets.simulate import demo_dataset
-from seq2exp.errors import InputError
+from seq2exp.errors import InputError, nearest
 from seq2exp.genome.annotation import Gene
 from seq2exp.inference.models import models_dir
 from seq2exp.model.checkpoint import list_models

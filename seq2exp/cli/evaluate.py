@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from seq2exp.cli.common import DatasetFile, Json, Root, Scan, dataset_path, write
-from seq2exp.errors import InputError
+from seq2exp.errors import InputError, nearest
 
 
 def evaluate(
@@ -82,7 +82,6 @@ def evaluate(
 
 def _models(names: list[str] | None) -> list[Path]:
     """Return the files of models named by id or path; all that are there where none is named."""
-    from seq2exp.datasets.schema import nearest
     from seq2exp.inference.models import models_dir
     from seq2exp.model.checkpoint import SUFFIX, list_any
 

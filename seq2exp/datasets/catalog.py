@@ -16,8 +16,8 @@ from seq2exp import files
 from seq2exp.datasets.assembly import check_assembly, check_lengths, read_chrom_sizes
 from seq2exp.datasets.expression import Expression
 from seq2exp.datasets.released import ContactProfiles, is_released, released_spec
-from seq2exp.datasets.schema import CellSpec, DatasetSpec, ProfilesSpec, nearest, read_spec
-from seq2exp.errors import InputError
+from seq2exp.datasets.schema import CellSpec, DatasetSpec, ProfilesSpec, read_spec
+from seq2exp.errors import InputError, nearest
 from seq2exp.genome.annotation import Annotation, Gene
 from seq2exp.genome.locus import Interval, parse_locus, resolve_chrom
 from seq2exp.genome.window import FEATURES, WINDOW, Window, pad_to

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seq2exp.datasets.schema import ExpressionSpec, nearest
-from seq2exp.errors import InputError
+from seq2exp.datasets.schema import ExpressionSpec
+from seq2exp.errors import InputError, nearest
 from seq2exp.genome.annotation import Gene, without_version
 from seq2exp.genome.window import FEATURES
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import yaml
 
-from seq2exp.errors import InputError
+from seq2exp.errors import InputError, nearest
 from seq2exp.genome.window import FEATURES
 
 
@@ -133,15 +133,6 @@ _EXPRESSION = (
     "promoter_activity",
 )
 _SPLITS = ("train", "validation", "test")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a hint for a wrong name: the nearest known one, or all of them."""
-    names = [str(item) for item in known]
-    near = difflib.get_close_matches(name.lower(), [item.lower() for item in names], 1, 0.6)
-    if near:
-        return f"did you mean '{next(item for item in names if item.lower() == near[0])}'?"
-    return f"it may be one of {', '.join(names)}."
 
 
 class Reader:

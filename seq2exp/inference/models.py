@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 import seq2exp
-from seq2exp.datasets.schema import nearest
-from seq2exp.errors import InputError
+from seq2exp.errors import InputError, nearest
 from seq2exp.model.checkpoint import list_models
 
 

@@ -1,11 +1,10 @@
 """Every number that defines a Seq2Exp network, and the named switches off the published path."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from seq2exp.errors import InputError
+from seq2exp.errors import InputError, nearest
 from seq2exp.genome.window import PROMOTER, SIGNALS, WINDOW
 from seq2exp.model.beta import BetaPrior, Combine
 
@@ -297,9 +296,7 @@ class ModelConfig:
         arguments: dict[str, Any] = {}
         for name, value in values.items():
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}."
-                raise InputError(f"Unknown model setting {name!r}; {hint}")
+                raise InputError(f"Unknown model setting {name!r}; {nearest(name, known)}")
             arguments[name] = tuple(value) if isinstance(value, list) else value
         if "variant" not in arguments:
             raise InputError('The model settings lack \'variant\'; add "soft" or "hard".')

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from seq2exp.errors import InputError
+from seq2exp.errors import InputError, nearest
 from seq2exp.genome.window import PROMOTER, WINDOW
 from seq2exp.model.baselines import BASELINES, PublishedTraining
 from seq2exp.model.baselines import entry as baseline_entry
-from seq2exp.model.baselines.config import BaselineConfig, nearest
+from seq2exp.model.baselines.config import BaselineConfig
 
 if TYPE_CHECKING:
     from torch import nn

@@ -106,14 +106,14 @@ def judge_phases(
             progress=progress,
         )
 
+    states = [load_best(folder / "best.pt") for folder in folders]
     found = []
-    for folder in folders:
-        model.load_state_dict(load_best(folder / "best.pt")["weights"])
+    for folder, state in zip(folders, states, strict=True):
+        model.load_state_dict(state["weights"])
         found.append(judged("validation", f"Validating {folder.name} training"))
     kept = min(range(len(folders)), key=lambda i: found[i].fit.mse)
-    best = load_best(folders[kept] / "best.pt")
-    model.load_state_dict(best["weights"])
+    model.load_state_dict(states[kept]["weights"])
     splits = {"validation": found[kept]}
     if final == "test":
         splits["test"] = judged("test", "Testing")
-    return Outcome(kept, best, splits)
+    return Outcome(kept, states[kept], splits)

@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seq2exp.datasets.schema import nearest
-from seq2exp.errors import InputError
+from seq2exp.errors import InputError, nearest
 from seq2exp.model.registry import configure, read_config
 from seq2exp.training.phases import Wishes, plan
 from seq2exp.training.presets import preset_for

@@ -38,8 +38,7 @@ from typing import Any
 import yaml
 
 from seq2exp.analysis.study.plan import GROUPS, Note, Plan, Run
-from seq2exp.datasets.schema import nearest
-from seq2exp.errors import InputError
+from seq2exp.errors import InputError, nearest
 from seq2exp.model.registry import entry
 from seq2exp.training.phases import Wishes
 

@@ -27,8 +27,8 @@ from seq2exp.datasets.released import tables
 from seq2exp.datasets.released.blacklist import write_blacklist
 from seq2exp.datasets.released.contact import PADDINGS, Padding, fingerprint
 from seq2exp.datasets.released.peaks import write_peaks
-from seq2exp.datasets.schema import CellSpec, DatasetSpec, ProfilesSpec, Reader, nearest, read_yaml
-from seq2exp.errors import InputError
+from seq2exp.datasets.schema import CellSpec, DatasetSpec, ProfilesSpec, Reader, read_yaml
+from seq2exp.errors import InputError, nearest
 from seq2exp.files import atomic_path, cache_dir
 from seq2exp.tracks.sequence import Genome
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from seq2exp.datasets.released.contact import open_hdf5
-from seq2exp.datasets.schema import ExpressionSpec, nearest
-from seq2exp.errors import InputError
+from seq2exp.datasets.schema import ExpressionSpec
+from seq2exp.errors import InputError, nearest
 from seq2exp.genome.window import FEATURES
 
 FOLD = "fold_11"

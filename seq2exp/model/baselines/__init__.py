@@ -8,9 +8,9 @@ import importlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from seq2exp.errors import InputError
+from seq2exp.errors import InputError, nearest
 from seq2exp.genome.window import WINDOW
-from seq2exp.model.baselines.config import BaselineConfig, nearest
+from seq2exp.model.baselines.config import BaselineConfig
 
 if TYPE_CHECKING:
     from seq2exp.model.baselines.head import Baseline

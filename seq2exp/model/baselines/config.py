@@ -1,11 +1,10 @@
 """The numbers that define a baseline network: which one, how large, for which window."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from seq2exp.errors import InputError
+from seq2exp.errors import InputError, nearest
 from seq2exp.genome.window import PROMOTER, WINDOW
 
 _LAYERED = {
@@ -120,10 +119,3 @@ class BaselineConfig:
             return cls(**values)
         except TypeError as error:
             raise InputError(f"A baseline setting has the wrong kind of value: {error}.") from error
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the end of a message about a name that is not known: what may have been meant."""
-    known = list(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}."

@@ -43,7 +43,7 @@ def test_the_published_window():
     ("values", "message"),
     [
         ({"name": "caduseus"}, "Unknown baseline 'caduseus'; did you mean 'caduceus'?"),
-        ({"name": "xyz"}, "known: enformer, hyenadna"),
+        ({"name": "xyz"}, "it may be one of enformer, hyenadna"),
         ({"widht": 3}, "Unknown baseline setting 'widht'; did you mean 'width'?"),
         ({"width": 0}, "width is 0"),
         ({"width": "wide"}, "wrong kind of value"),
