@@ -263,6 +263,12 @@ def facts(card: Mapping[str, Any]) -> dict[str, str]:
     phases = [_phase(phase) for phase in training.get("phases", [])]
     if phases:
         found["Training"] = ", then ".join(phases)
+    calibrated = training.get("calibrated")
+    if calibrated:
+        found["Calibration"] = (
+            f"predictions × {calibrated['slope']:.3g} {calibrated['shift']:+.3g}, by least squares "
+            f"on {calibrated['windows']} whole training windows"
+        )
     if card.get("trained_steps") is not None:
         found["Steps until the kept weights"] = f"{card['trained_steps']:,}"
     if card.get("trained_seconds") is not None:

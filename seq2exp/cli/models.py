@@ -69,6 +69,13 @@ def train(
         typer.Option("--finetune-mask/--hold-mask", help="Whether it moves the mask."),
     ] = None,
     validate_every: Annotated[int | None, typer.Option(help="Steps between validations.")] = None,
+    calibrate: Annotated[
+        int | None,
+        typer.Option(
+            help="Whole training windows that set slope and level of the predictions; default: the "
+            "preset's."
+        ),
+    ] = None,
     judge: Annotated[
         int | None,
         typer.Option(help="Held-out windows that are looked at whole; default: the preset's."),
@@ -120,6 +127,7 @@ def train(
             finetune_lr=finetune_lr,
             finetune_mask=finetune_mask,
             validate_every=validate_every,
+            calibrate=calibrate,
             judge=judge,
         ),
         devices=Devices(

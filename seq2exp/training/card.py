@@ -13,6 +13,7 @@ from seq2exp.datasets.catalog import Dataset
 from seq2exp.files import digest
 from seq2exp.model.registry import configure, entry
 from seq2exp.training.examples import Examples
+from seq2exp.training.judge import Outcome
 from seq2exp.training.logs import read_rows
 from seq2exp.training.phases import Phase
 from seq2exp.training.report import SplitReport, summary
@@ -29,6 +30,7 @@ class Run:
     out : the model's file.
     model, preset, config : the system, its size, and its network's configuration.
     seed, phases : how it is trained.
+    calibrate : whole training windows that the trained network is calibrated on.
     lr_floor : the learning rates' end where it is not the preset's.
     source : the model whose mask is taken, where one is.
     """
@@ -42,6 +44,7 @@ class Run:
     seed: int
     config: Any
     phases: Sequence[Phase]
+    calibrate: int
     lr_floor: float | None
     source: Path | None
 
@@ -55,6 +58,7 @@ class Run:
             "config": self.config.to_dict(),
             "seed": self.seed,
             "phases": [asdict(phase) for phase in self.phases],
+            "calibrate": self.calibrate,
         }
 
     def command(self) -> str:
@@ -81,6 +85,7 @@ class Run:
             words += ["--finetune-batch-size", phase.batch_size]
             words += ["--finetune-lr", phase.optimisation.lr]
             words += ["--hold-mask" if phase.hold_mask else "--finetune-mask"]
+        words += ["--calibrate", self.calibrate]
         own = self.config.to_dict()
         # What a mask is retrained on brings its settings along.
         usual = own if self.source else configure(self.model, self.preset).to_dict()
@@ -94,8 +99,7 @@ def make_card(
     run: Run,
     training: Examples,
     reports: Mapping[str, SplitReport],
-    kept: int,
-    best: Mapping[str, Any],
+    outcome: Outcome,
     *,
     title: str | None = None,
     command: str | None = None,
@@ -106,11 +110,14 @@ def make_card(
     ----------
     training : the examples it was trained on.
     reports : by split, "validation" and, where there is one, "test".
-    kept : which of the run's phases its weights are from.
-    best : what `KeepBest` saved there.
+    outcome : which of the run's phases its weights are from, and what they come to.
     title, command : made from the run where not given.
     """
-    used, config, folder = run.phases[: kept + 1], run.config, folder_of(run.out)
+    used, config, folder = run.phases[: outcome.phase + 1], run.config, folder_of(run.out)
+    best, calibrated = outcome.best, None
+    if outcome.calibrated is not None:
+        slope, shift = outcome.calibrated
+        calibrated = {"windows": run.calibrate, "slope": slope, "shift": shift}
     known = entry(run.model)
     variant = getattr(config, "variant", "")
     card = {
@@ -132,6 +139,7 @@ def make_card(
             "examples": len(training),
             "phases": [asdict(phase) for phase in run.phases],
             "kept": {"phase": used[-1].name, "step": best["step"], "crop_mse": best["mse"]},
+            "calibrated": calibrated,
         },
         "trained_steps": sum(p.optimisation.steps for p in used[:-1]) + best["step"],
         "trained_seconds": trained_seconds(folder, used),

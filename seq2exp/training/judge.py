@@ -1,5 +1,6 @@
 """What a trained network is worth on whole windows, with its mask where it has one."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from torch import nn
 from seq2exp.model.seq2exp import Seq2Exp
 from seq2exp.training.evaluation import Evaluation, Fit, Truth, evaluate, fit_metrics
 from seq2exp.training.examples import Examples, Progress
-from seq2exp.training.networks import predict_all
+from seq2exp.training.networks import calibrate, predict_all
 from seq2exp.training.states import load_best
 
 
@@ -64,11 +65,13 @@ class Outcome:
     ----------
     phase : number of the phase whose weights are kept.
     best : its best weights, as `load_best` gives them.
+    calibrated : slope and shift that its predictions were given, see `calibrate`; None: none.
     splits : what these are worth on "validation", and on "test" where there is one.
     """
 
     phase: int
     best: dict[str, Any]
+    calibrated: tuple[float, float] | None
     splits: dict[str, Judged]
 
 
@@ -77,6 +80,7 @@ def judge_phases(
     folders: Sequence[Path],
     whole: Mapping[str, Examples],
     *,
+    calibration: Examples | None,
     untrained: nn.Module,
     truth: Truth | None,
     device: torch.device,
@@ -84,12 +88,13 @@ def judge_phases(
 ) -> Outcome:
     """Choose the phase whose best weights predict best on validation, and judge these on test.
 
-    Afterwards `model` has them.
+    Afterwards `model` has them, calibrated.
 
     Parameters
     ----------
     folders : of the phases, in order.
     whole : examples of "validation", and of "test" where there is one.
+    calibration : training examples that a phase's weights are calibrated on; None: they are not.
     untrained : the network before training. What training changed is measured on the last split
         alone, which is the one that a card's summary speaks of.
     """
@@ -107,13 +112,20 @@ def judge_phases(
         )
 
     states = [load_best(folder / "best.pt") for folder in folders]
-    found = []
+
+    found, weights, calibrated = [], [], []
     for folder, state in zip(folders, states, strict=True):
         model.load_state_dict(state["weights"])
+        values = None
+        if calibration is not None:
+            title = f"Calibrating {folder.name} training"
+            values = calibrate(model, calibration, device=device, title=title, progress=progress)
+        calibrated.append(values)
+        weights.append(copy.deepcopy(model.state_dict()))
         found.append(judged("validation", f"Validating {folder.name} training"))
     kept = min(range(len(folders)), key=lambda i: found[i].fit.mse)
-    model.load_state_dict(states[kept]["weights"])
+    model.load_state_dict(weights[kept])
     splits = {"validation": found[kept]}
     if final == "test":
         splits["test"] = judged("test", "Testing")
-    return Outcome(kept, states[kept], splits)
+    return Outcome(kept, states[kept], calibrated[kept], splits)

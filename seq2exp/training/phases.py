@@ -103,6 +103,8 @@ class Wishes:
         Whether it moves the mask.
     validate_every
         Steps between validations.
+    calibrate
+        Whole training windows on which slope and level of the predictions are set.
     judge
         Held-out windows of a split that are looked at whole.
     """
@@ -120,6 +122,7 @@ class Wishes:
     finetune_lr: float | None = None
     finetune_mask: bool | None = None
     validate_every: int | None = None
+    calibrate: int | None = None
     judge: int | None = None
 
 

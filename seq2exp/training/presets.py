@@ -40,6 +40,9 @@ class TrainingPreset:
     finetune_mask
         Whether the second phase moves the mask: single windows of 200,000 bp, all that memory and
         time allow on a processor, are too noisy for that.
+    calibrate
+        Whole training windows on which slope and level of the trained network's predictions are
+        set (`seq2exp.training.networks.calibrate`); 0: they are not.
     judge
         Held-out windows of a split that are looked at whole, evenly spread; None: all.
     """
@@ -61,6 +64,7 @@ class TrainingPreset:
     finetune_batch_size: int = 1
     finetune_lr: float | None = None
     finetune_mask: bool = True
+    calibrate: int = 0
     judge: int | None = None
 
 
@@ -76,6 +80,7 @@ TRAINING_PRESETS = {
         finetune_steps=60,
         finetune_lr=2e-3,
         finetune_mask=False,
+        calibrate=48,
         judge=48,
     ),
     "tiny": TrainingPreset(steps=100, window=4_096, lr=4e-3),

@@ -100,6 +100,9 @@ def train(
     dataset = Dataset.load(dataset_path, root=root)
     if cells is None:
         cells = [name for name, cell in dataset.cells.items() if cell.expression is not None]
+    calibrated_on = usual.calibrate if wishes.calibrate is None else wishes.calibrate
+    if calibrated_on < 0:
+        raise InputError(f"No network is calibrated on {calibrated_on} windows; choose 0 or more.")
     phases = plan(config, usual, wishes, len(members(dataset, "train", cells)))
     run = Run(
         dataset=dataset,
@@ -111,6 +114,7 @@ def train(
         seed=seed,
         config=config,
         phases=phases,
+        calibrate=calibrated_on,
         lr_floor=wishes.lr_floor,
         source=None if source is None else Path(source),
     )
@@ -134,12 +138,13 @@ def train(
             for split in ("validation", "test")
             if split == "validation" or dataset.splits.get("test")
         }
-        longest = max(phase.window for phase in phases)
+        longest = config.window if run.calibrate else max(phase.window for phase in phases)
         training = examples(dataset, "train", cells, longest, report)
         folder = open_run(out, run.settings(), resume) if is_first() else folder_of(out)
         truth = planted_truth(dataset, config.promoter)
         # A pass over whole windows takes longer than many steps of training on short ones.
         judge_count = usual.judge if wishes.judge is None else wishes.judge
+        calibration = training.spread(run.calibrate) if run.calibrate else None
         whole = {split: found.spread(judge_count) for split, found in held_out.items()}
         for phase in phases:
             shortened = phase.compaction is not None or phase.window < config.window
@@ -161,6 +166,7 @@ def train(
             net,
             [folder / phase.name for phase in phases],
             whole,
+            calibration=calibration,
             untrained=untrained,
             truth=truth,
             device=device,
@@ -172,9 +178,7 @@ def train(
         reports[split] = SplitReport(
             len(whole[split]), found.fit, simple["mean"], simple["linear"], found.mask
         )
-    card = make_card(
-        run, training, reports, outcome.phase, outcome.best, title=title, command=command
-    )
+    card = make_card(run, training, reports, outcome, title=title, command=command)
     # Made in the run's folder, where a resumed run finds what a killed one has left.
     made = folder / out.name
     save_model(made, net.cpu().eval(), card)

@@ -29,7 +29,8 @@ from seq2exp.training.train import parse_switches
 def trained(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two phases."""
     out = tmp_path_factory.mktemp("run") / "tiny.safetensors"
-    return run(small, out, finetune_steps=3, finetune_window=3_000, finetune_batch_size=2)
+    longer = {"finetune_steps": 3, "finetune_window": 3_000, "finetune_batch_size": 2}
+    return run(small, out, calibrate=6, **longer)
 
 
 def log(folder: Path) -> list[dict[str, str]]:
@@ -91,6 +92,7 @@ def test_the_card_says_everything(trained: Path, small: Path) -> None:
     assert card["label"] == "log10(CAGE + 1)"
     assert {"python", "torch", "seq2exp"} <= card["versions"].keys()
     assert card["training"]["examples"] == 16
+    assert card["training"]["calibrated"]["windows"] == 6
     assert 0 < card["trained_steps"] <= 19
     assert card["model"] == "seq2exp-soft"
     assert card["window"] in (2_048, 3_000)
@@ -100,6 +102,7 @@ def test_the_card_says_everything(trained: Path, small: Path) -> None:
         "--preset tiny",
         "--window 2048",
         "--finetune-window 3000",
+        "--calibrate 6",
     ):
         assert word in card["command"]
     assert "--set window=4096" in card["command"]

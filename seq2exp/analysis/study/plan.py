@@ -63,6 +63,9 @@ class Run:
         usual = preset_for(self.model, self.preset)
         phases = plan(config, usual, self.wishes, int(training.get("examples", 1)))
         planned |= _flat({phase.name: asdict(phase) for phase in phases})
+        wished = self.wishes.calibrate
+        planned["calibrate"] = usual.calibrate if wished is None else wished
+        found["calibrate"] = (training.get("calibrated") or {}).get("windows", 0)
         found |= _flat({phase["name"]: phase for phase in training.get("phases", [])})
         return [
             f"{name} {_said(found.get(name))} instead of {_said(planned.get(name))}"
