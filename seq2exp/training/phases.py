@@ -78,7 +78,8 @@ class Phase:
     def __str__(self) -> str:
         """Say how it trains, e.g. "1,000 steps of 8 windows of 16,384 bp"."""
         steps = self.optimisation.steps
-        text = f"{steps:,} steps of {self.batch_size} windows of {self.window:,} bp"
+        windows = "1 window" if self.batch_size == 1 else f"{self.batch_size} windows"
+        text = f"{steps:,} steps of {windows} of {self.window:,} bp"
         if self.compaction:
             text += f" cut down to {self.compaction.length:,} bp"
         if self.hold_mask:

@@ -2,15 +2,17 @@
 
 import json
 import shlex
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
 from seq2exp.cli import app
 from seq2exp.errors import InputError
+from seq2exp.model.checkpoint import suggested_threshold
 from seq2exp.model.registry import NAMES, configure, read_config
 from seq2exp.training.compaction import Compaction
 from seq2exp.training.phases import Optimisation, Phase, Wishes, plan
@@ -34,7 +36,7 @@ def test_the_command_on_a_shipped_card_trains_what_the_card_says(path: Path) -> 
     given = command.make_context("train", words).params
     assert given["out"] == Path("data/models") / f"{path.stem}.safetensors"
     assert (given["model"], given["seed"]) == (card["model"], card["seed"])
-    config = configure(card["model"], given["preset"], parse_switches(given["switch"] or []))
+    config = _config(card["model"], given)
     assert config == read_config(card["model"], card["config"])
     wishes = Wishes(**{field.name: given[field.name] for field in fields(Wishes)})
     phases = plan(config, preset_for(card["model"], given["preset"]), wishes, examples=3_996)
@@ -47,6 +49,18 @@ def test_the_command_on_a_shipped_card_trains_what_the_card_says(path: Path) -> 
             assert planned["optimisation"][key] == pytest.approx(said["optimisation"][key])
         assert planned["compaction"] == said.get("compaction")
         assert planned["hold_mask"] == said.get("hold_mask", False)
+    usual = preset_for(card["model"], given["preset"]).calibrate
+    calibrated = card["training"].get("calibrated") or {"windows": 0}
+    assert calibrated["windows"] == (usual if given["calibrate"] is None else given["calibrate"])
+
+
+def _config(model: str, given: dict[str, Any]) -> Any:
+    """The configuration that the command's options give; a source brings its own along."""
+    if given["source"] is None:
+        return configure(model, given["preset"], parse_switches(given["switch"] or []))
+    source = json.loads((SHIPPED / given["source"].with_suffix(".json").name).read_text())
+    config = read_config(source["model"], source["config"])
+    return replace(config, threshold=suggested_threshold(source))
 
 
 @pytest.mark.parametrize(
