@@ -82,7 +82,7 @@ def calibrate(
     slope = float(np.sum((x - x.mean()) * (y - y.mean())) / spread) if spread > 1e-12 else 1.0
     slope = slope if slope > 0 else 1.0
     shift = float(y.mean() - slope * x.mean())
-    last: nn.Linear = model.pToExpr[-1]  # type: ignore[index, union-attr, assignment]
+    last: nn.Linear = model.pToExpr[-1]  # type: ignore[index, assignment]
     last.weight.mul_(slope)
     last.bias.mul_(slope).add_(shift)
     return slope, shift
