@@ -1,7 +1,11 @@
 """The one error a user can cause, and the hint that ends its message where a name is unknown."""
 
 import difflib
+import signal
 from collections.abc import Iterable
+
+TERMINATED = 128 + signal.SIGTERM
+"""Exit code of a process that was told to end, as shells say it."""
 
 
 class InputError(Exception):

@@ -10,6 +10,12 @@ REAL_DATA = Path(
 )
 
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # before anything imports torch or numpy
+    share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, share)))
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real K562 data; it is read in place and never part of the project."""
@@ -21,7 +27,10 @@ def real_data() -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def _cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the run away from the user's cache, unless one is asked for."""
-    os.environ.setdefault("SEQ2EXP_CACHE", str(tmp_path_factory.mktemp("cache")))
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent  # so that the demo and the kernels are made once for all processes
+    os.environ.setdefault("SEQ2EXP_CACHE", str(run / "cache"))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import typer
 
 from seq2exp.cli import bench, data, evaluate, models, study
-from seq2exp.errors import InputError
+from seq2exp.errors import TERMINATED, InputError
 
 app = typer.Typer(
     name="seq2exp",
@@ -36,6 +36,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         _fail(error.format_message(), error.exit_code)
     except typer.Abort:
         _fail("stopped", 130)
+    except SystemExit as end:
+        if end.code == TERMINATED:
+            _fail("stopped", TERMINATED)
+        raise
     except BrokenPipeError:
         # The reader (head, say) has gone; Python would complain once more when it closes stdout.
         sys.stderr.close()

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import nn
 
+from seq2exp.errors import TERMINATED
 from seq2exp.training.devices import Devices, is_first
 from seq2exp.training.evaluation import Truth
 from seq2exp.training.examples import Examples, Progress
@@ -63,6 +65,8 @@ def fit(
     ------
     KeyboardInterrupt
         It was interrupted by the user.
+    SystemExit
+        It was terminated (SIGTERM), as a cluster's scheduler does; the state is kept.
     """
     steps = phase.optimisation.steps
     last, finished = folder / "last.ckpt", folder / FINISHED
@@ -146,7 +150,10 @@ def _run(
         warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
         # Of several devices' gradients; it costs a copy of a few numbers.
         warnings.filterwarnings("ignore", "Grad strides do not match", UserWarning)
-        trainer.fit(module, batches, held_out, ckpt_path=state, weights_only=True)
+        try:
+            trainer.fit(module, batches, held_out, ckpt_path=state, weights_only=True)
+        except SIGTERMException:  # as it is, it would end the process as one that came through
+            raise SystemExit(TERMINATED) from None
         if trainer.global_step < steps:
             raise KeyboardInterrupt
         if steps % phase.validate_every:

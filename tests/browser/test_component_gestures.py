@@ -133,7 +133,7 @@ def test_wheel_zooms_to_letters_only_when_it_is_on(user: Component) -> None:
     start, end = user.view()
     assert start <= spot < end and end - start < 150
     paths = "() => document.querySelector('.s2e-plot').layout.shapes.filter(s => s.type == 'path')"
-    assert len(user.page.evaluate(paths)) == 4
+    user.until(lambda: len(user.page.evaluate(paths)) == 4)
 
 
 def test_keys_walk_along_elements_and_peaks(user: Component) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from runs_for_tests import run
 
-from seq2exp.errors import InputError
+from seq2exp.errors import TERMINATED, InputError
 from seq2exp.model.checkpoint import card_path, read_card
 from seq2exp.training.logs import read_rows
 from seq2exp.training.runfolder import FINISHED, SETTINGS, check_run, folder_of, open_run
@@ -205,6 +205,22 @@ def test_a_killed_run_ends_like_one_that_was_not(small: Path, tmp_path: Path) ->
         return Forked(small, out, resume, TWO_PHASES)
 
     kill_and_compare(start, tmp_path, {validation: 1}, kills=2)
+
+
+def test_a_terminated_run_does_not_end_like_one_that_came_through(
+    small: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "model.safetensors"
+    run = Forked(small, out, False, {"steps": 5_000, "validate_every": VALIDATE_EVERY})
+    while not rows_of(folder_of(out)):
+        assert run.ended() is None
+        time.sleep(0.01)
+    run.process.terminate()
+    run.process.join()
+    assert run.ended() == TERMINATED
+    assert not out.exists()
+    with pytest.raises(InputError, match="unfinished run"):
+        check_run(out, {}, resume=False)
 
 
 @pytest.mark.long
