@@ -210,6 +210,13 @@ def test_json_file_is_written_whole_or_not_at_all(run, gene, demo_yaml, tmp_path
         (["train", "--out", "x.safetensors"], ["--dataset"]),
         (["train", "--dataset", "{yaml}", "--out", "x.pt"], [".safetensors"]),
         (["train", "--dataset", "{yaml}", "--out", "x.safetensors", "--set", "width"], ["width"]),
+        (["train", "--dataset", "gone.yaml", "--judge", "0"], ["judged on 0 windows"]),
+        (["train", "--dataset", "gone.yaml", "--seed", "-1"], ["seed is -1"]),
+        (["train", "--dataset", "gone.yaml", "--lr", "nan"], ["lr is nan"]),
+        (["train", "--dataset", "gone.yaml", "--devices", "abc"], ["devices abc"]),
+        (["train", "--dataset", "gone.yaml", "--accelerator", "tpu"], ["accelerator tpu"]),
+        (["train", "--dataset", "gone.yaml", "--set", "width=abc"], ["width is 'abc'"]),
+        (["train", "--dataset", "gone.yaml", "--out", "{yaml}/x.safetensors"], ["no folder"]),
         (["convert", "gone.ckpt", "--variant", "soft", "-o", "x.safetensors"], ["gone.ckpt"]),
         (["convert", "gone.ckpt", "--variant", "mild", "-o", "x.safetensors"], ["mild"]),
     ],
@@ -275,7 +282,8 @@ def test_train_writes_a_model_with_its_card(run, tmp_path):
     dataset = helper("training/conftest.py").write_dataset(tmp_path)
     out = tmp_path / "mine.safetensors"
     code, printed, _ = run(
-        *("train", "--dataset", dataset, "--out", out, "--preset", "tiny", "--cell", "cell-a"),
+        *("train", "--dataset", dataset, "--out", out, "--preset", "tiny"),
+        *("--cell", "cell-a", "--cell", "CELL-a"),
         *("--steps", 2, "--batch-size", 2, "--window", 2_048, "--validate-every", 1),
         *("--accelerator", "cpu", "--seed", 11, "--set", "window=4096", "--title", "Mine"),
     )

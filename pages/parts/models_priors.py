@@ -26,6 +26,7 @@ _TILT = {
     "system": Column("System", "whose mask is tilted", pinned=True),
     "prior_mean": Column("Trained at", "its own prior mean", "%.3g", width=80),
     "to_mean": Column("Tilted to", "prior mean", "%.3g", width=75),
+    "to_strength": Column("Its strength", "pseudo-observations per base", "%.3g", width=75),
     "correlation": Column(
         "r of masks", "Pearson r, over bases, of the tilted mask and the one trained there"
     ),
@@ -41,7 +42,7 @@ _TILT = {
 def priors(results: Results, entries: Mapping[str, ModelEntry]) -> None:
     """Show what soft models came to at several priors, and how near the slider comes to them."""
     cards = {id: entry.card for id, entry in entries.items()}
-    sweep = prior_sweep(cards, results.fit, results.truth)
+    sweep = prior_sweep(cards, results.fit, results.truth, "test")
     several = sweep["prior_mean"].nunique() > 1
     if not several and results.priors is None:
         st.info(
@@ -77,16 +78,18 @@ def _sweep(sweep: pd.DataFrame) -> None:
 def _tilt(frame: pd.DataFrame) -> None:
     st.subheader("The Browser's prior slider against training anew", anchor=False)
     summary = tilt_summary(frame)
-    shown = summary[["system", "prior_mean", "to_mean", "seeds"]].copy()
+    shown = summary[["system", "prior_mean", "to_mean", "to_strength", "seeds"]].copy()
     for name in TILT_METRICS:
         factor, digits = (100, 2) if name.endswith("ratio") else (1, 3)
         pairs = zip(summary[f"{name}_mean"], summary[f"{name}_sd"], strict=True)
         shown[name] = [spread(m * factor, sd * factor, digits) or None for m, sd in pairs]
     table(
         shown,
-        "Each row tilts masks to another prior, as the slider does, and compares them with the "
-        "masks that were trained at that prior, base by base outside promoters; mean ± sd over "
-        "seeds. Where r is near 1 and the two AUPRC agree, the slider stands for training anew.",
+        "Each row tilts masks to another prior and compares them with the masks that were trained "
+        "at that mean, base by base outside promoters; mean ± sd over seeds. The slider keeps the "
+        "strength that the model was trained with; the other rows take the strength, too, from "
+        "the model trained at that mean. Where r is near 1 and the two AUPRC agree, the tilt "
+        "stands for training anew.",
         "prior-tilt",
         _TILT,
         frame,

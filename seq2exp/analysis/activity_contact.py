@@ -53,6 +53,21 @@ def abc_scores(signals: NDArray[np.float32], elements: NDArray[np.int64]) -> NDA
     return product / total if total > 0 else product
 
 
+def overlapping(tested: NDArray[np.int64], predicted: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which predicted spans share a base with which tested ones.
+
+    Parameters
+    ----------
+    tested, predicted : [n, 2] and [m, 2], half-open.
+
+    Returns
+    -------
+    ndarray
+        [n, m].
+    """
+    return (tested[:, :1] < predicted[None, :, 1]) & (predicted[None, :, 0] < tested[:, 1:])
+
+
 def highest_overlapping(
     tested: NDArray[np.int64], predicted: NDArray[np.int64], score: NDArray[np.float64]
 ) -> NDArray[np.float64]:
@@ -68,8 +83,7 @@ def highest_overlapping(
     ndarray
         [n]; 0 where no predicted span does.
     """
-    shared = (tested[:, :1] < predicted[None, :, 1]) & (predicted[None, :, 0] < tested[:, 1:])
-    return np.where(shared, score[None], 0).max(axis=1, initial=0)
+    return np.where(overlapping(tested, predicted), score[None], 0).max(axis=1, initial=0)
 
 
 def peaks_within(peaks: pd.DataFrame, window: Interval) -> pd.DataFrame:

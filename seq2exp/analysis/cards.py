@@ -239,7 +239,9 @@ def facts(card: Mapping[str, Any]) -> dict[str, str]:
     if "prior_mean" in config:
         mask = [config.get("variant", ""), f"prior mean {config['prior_mean']:g}"]
         if "prior_strength" in config:
-            mask.append(f"strength {config['prior_strength']:g}")
+            # A card has alpha; everywhere on screen the strength is alpha + beta.
+            strength = config["prior_strength"] / config["prior_mean"]
+            mask.append(f"strength {strength:.3g} pseudo-observations per base")
         if config.get("sparsity", "kl") == "ratio":
             mask.append("sparsity as a share of open bases")
         elif "kl_weight" in config:

@@ -28,6 +28,10 @@ TILT_METRICS = (
 )
 
 
+#: What names a tilt: the prior of the training, and the one tilted to.
+_TILTS = ("prior_mean", "prior_strength", "to_mean", "to_strength")
+
+
 @dataclass(frozen=True)
 class Family:
     """Numbers against planted truth that stand in one table.
@@ -222,9 +226,8 @@ def _percent(share: float) -> str:
 def _ratio_parts(rows: pd.DataFrame) -> pd.Series:
     """Name the share of bases at which each F1 was taken: one that all share, or each its own."""
     runs = rows["score"] + "|" + rows["model_id"].astype("object").fillna("")
-    texts = rows["ratio"].map(_percent)
-    shared = runs.groupby(texts).transform("nunique") == runs.nunique()
-    return texts.where(shared, OWN_RATIO)
+    shared = runs.groupby(rows["ratio"]).transform("nunique") == runs.nunique()
+    return rows["ratio"].map(_percent).where(shared, OWN_RATIO)
 
 
 def _merged_unlearned(rows: pd.DataFrame) -> pd.DataFrame:
@@ -304,9 +307,12 @@ def truth_wide(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def prior_sweep(
-    cards: Mapping[str, Mapping[str, object]], fit: pd.DataFrame | None, truth: pd.DataFrame | None
+    cards: Mapping[str, Mapping[str, object]],
+    fit: pd.DataFrame | None,
+    truth: pd.DataFrame | None,
+    split: str,
 ) -> pd.DataFrame:
-    """Return what soft models trained at several priors came to, on the test chromosomes.
+    """Return what soft models trained at several priors came to.
 
     Parameters
     ----------
@@ -314,6 +320,8 @@ def prior_sweep(
         By model id.
     fit, truth
         See `Results`; None leaves their columns empty.
+    split
+        Which chromosomes count, e.g. "test".
 
     Returns
     -------
@@ -328,7 +336,7 @@ def prior_sweep(
         row: dict[str, object] = {"model_id": model_id, "prior_mean": float(config["prior_mean"])}
         if fit is not None:
             found = fit[
-                (fit["model_id"] == model_id) & (fit["split"] == "test") & (fit["cell"] == "all")
+                (fit["model_id"] == model_id) & (fit["split"] == split) & (fit["cell"] == "all")
             ].sort_values("window")
             if len(found):
                 last = found.iloc[-1]
@@ -336,7 +344,7 @@ def prior_sweep(
         if truth is not None:
             found = truth[
                 (truth["model_id"] == model_id)
-                & (truth["split"] == "test")
+                & (truth["split"] == split)
                 & (truth["metric"] == "auprc")
                 & ~(truth["smoothing_bp"] > 0)
             ]
@@ -360,17 +368,18 @@ def tilt_summary(priors: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        system, prior_mean (of the training), to_mean (tilted to), seeds, and ``_mean`` and ``_sd``
+        system, prior_mean and prior_strength (a + b, of the training), to_mean and to_strength
+        (tilted to; the app's slider keeps the strength), seeds, and ``_mean`` and ``_sd``
         of `TILT_METRICS`.
     """
     rows = floats(priors[priors["model_id"] != priors["other_id"]])
-    grouped = rows.groupby(["model", "prior_mean", "to_mean"], as_index=False)
+    grouped = rows.groupby(["model", *_TILTS], as_index=False)
     table = grouped.agg(seeds=("seed", "nunique"))
     for metric in TILT_METRICS:
         table[f"{metric}_mean"] = grouped[metric].mean()[metric]
         table[f"{metric}_sd"] = grouped[metric].std(ddof=1)[metric]
     table.insert(0, "system", table["model"].map(title))
-    return _ordered(table, "prior_mean", "to_mean").reset_index(drop=True)
+    return _ordered(table, *_TILTS).reset_index(drop=True)
 
 
 def best(values: pd.Series, *, highest: bool, digits: int = 3) -> pd.Series:

@@ -32,7 +32,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("smoothing_bp", "ratio", "value", "low", "high", "n_genes"),
     ),
     "priors": (
-        *("model", "model_id", "seed", "prior_mean", "other_id", "to_mean", "split"),
+        *("model", "model_id", "seed", "prior_mean", "prior_strength", "other_id"),
+        *("to_mean", "to_strength", "split"),
         *("correlation", "untilted_correlation", "tilted_ratio", "trained_ratio"),
         *("auprc_tilted", "auprc_trained"),
     ),

@@ -104,6 +104,31 @@ def train(
     from seq2exp.training.train import train as run
 
     keep_freed_memory()
+    # Before the demo is made, where it is missing.
+    wishes = Wishes(
+        steps=steps,
+        batch_size=batch_size,
+        window=window,
+        lr=lr,
+        lr_floor=lr_floor,
+        compact=compact,
+        background=background,
+        finetune_steps=finetune_steps,
+        finetune_window=finetune_window,
+        finetune_batch_size=finetune_batch_size,
+        finetune_lr=finetune_lr,
+        finetune_mask=finetune_mask,
+        validate_every=validate_every,
+        calibrate=calibrate,
+        judge=judge,
+    )
+    where = Devices(
+        accelerator=accelerator,
+        devices=int(devices) if devices.isdecimal() else devices,
+        strategy=strategy,
+        precision=precision,
+    )
+    switches = parse_switches(switch or [])
     path = run(
         dataset_path(dataset),
         Path("runs") / f"{preset}-{model}.safetensors" if out is None else out,
@@ -113,32 +138,11 @@ def train(
         source=source,
         cells=cell or None,
         seed=seed,
-        wishes=Wishes(
-            steps=steps,
-            batch_size=batch_size,
-            window=window,
-            lr=lr,
-            lr_floor=lr_floor,
-            compact=compact,
-            background=background,
-            finetune_steps=finetune_steps,
-            finetune_window=finetune_window,
-            finetune_batch_size=finetune_batch_size,
-            finetune_lr=finetune_lr,
-            finetune_mask=finetune_mask,
-            validate_every=validate_every,
-            calibrate=calibrate,
-            judge=judge,
-        ),
-        devices=Devices(
-            accelerator=accelerator,
-            devices=int(devices) if devices.isdecimal() else devices,
-            strategy=strategy,
-            precision=precision,
-        ),
+        wishes=wishes,
+        devices=where,
         scan=scan,
         resume=resume,
-        switches=parse_switches(switch or []),
+        switches=switches,
         title=title,
     )
     if is_first():

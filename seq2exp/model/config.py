@@ -7,6 +7,7 @@ from typing import Any, Literal
 from seq2exp.errors import InputError, nearest
 from seq2exp.genome.window import PROMOTER, SIGNALS, WINDOW
 from seq2exp.model.beta import BetaPrior, Combine
+from seq2exp.model.kinds import check_kinds
 
 Variant = Literal["soft", "hard"]
 HardApply = Literal["compact_detached", "compact_ste"]
@@ -153,6 +154,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that no network can have."""
+        check_kinds(self, "Model setting")
         for name, allowed in _CHOICES.items():
             if (value := getattr(self, name)) not in allowed:
                 known = ", ".join(map(repr, allowed))
@@ -162,8 +164,7 @@ class ModelConfig:
             if not (value := getattr(self, name)) > 0:
                 raise InputError(f"Model setting {name} is {value!r}; it must be above 0.")
         for name in ("signal_betas", "signal_weights", "signal_scale"):
-            value = getattr(self, name)
-            if len(value) != len(SIGNALS) or min(value) < 0:
+            if min(value := getattr(self, name)) < 0:
                 raise InputError(
                     f"Model setting {name} is {value!r}; it needs three numbers >= 0, for "
                     f"{', '.join(SIGNALS)}."
@@ -185,10 +186,10 @@ class ModelConfig:
         for name in ("prior_mean", "threshold", "ratio", "ratio_start"):
             if not 0 < (value := getattr(self, name)) < 1:
                 raise InputError(f"Model setting {name} is {value!r}; it must be between 0 and 1.")
-        if self.beta_min < 0 or self.kl_weight < 0 or sum(self.signal_weights) == 0:
-            raise InputError(
-                "Model settings beta_min and kl_weight must be >= 0, and one of signal_weights > 0."
-            )
+        if min(self.beta_min, self.kl_weight, self.ratio_weight) < 0:
+            raise InputError("Model settings beta_min, kl_weight and ratio_weight must be >= 0.")
+        if sum(self.signal_weights) == 0:
+            raise InputError("Of the model setting signal_weights one must be > 0.")
         if self.promoter > self.window or self.promoter % 2 or self.window % 2:
             raise InputError(
                 f"Model settings window {self.window} and promoter {self.promoter} must be even, "
@@ -300,10 +301,7 @@ class ModelConfig:
             arguments[name] = tuple(value) if isinstance(value, list) else value
         if "variant" not in arguments:
             raise InputError('The model settings lack \'variant\'; add "soft" or "hard".')
-        try:
-            return cls(**arguments)
-        except TypeError as error:
-            raise InputError(f"A model setting has the wrong kind of value: {error}.") from error
+        return cls(**arguments)
 
 
 def _size(name: str) -> dict[str, int]:

@@ -62,7 +62,12 @@ class Devices:
                 use_distributed_sampler=False,
                 **settings,  # type: ignore[arg-type]
             )
-        except (ValueError, RuntimeError, MisconfigurationException) as error:
+        # Lightning raises TypeError for devices in words that mean none, ImportError for a kind
+        # of accelerator or strategy whose package is missing.
+        except (
+            *(TypeError, ValueError, RuntimeError, ImportError),
+            MisconfigurationException,
+        ) as error:
             raise InputError(
                 f"There is no training on accelerator {self.accelerator}, devices {self.devices}, "
                 f"strategy {self.strategy}, precision {precision} here: {error}"

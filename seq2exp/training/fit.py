@@ -23,7 +23,7 @@ from seq2exp.training.networks import learns_mask
 from seq2exp.training.objective import GRADIENT_CLIP
 from seq2exp.training.phases import Phase
 from seq2exp.training.runfolder import FINISHED
-from seq2exp.training.states import KeepBest, KeepLast, load_best
+from seq2exp.training.states import BEST, LAST, KeepBest, KeepLast, load_best
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,15 @@ def fit(
 
     Raises
     ------
+    InputError
+        The loss or the validation error is no finite number any more, or a state is damaged.
     KeyboardInterrupt
         It was interrupted by the user.
     SystemExit
         It was terminated (SIGTERM), as a cluster's scheduler does; the state is kept.
     """
     steps = phase.optimisation.steps
-    last, finished = folder / "last.ckpt", folder / FINISHED
+    last, finished = folder / LAST, folder / FINISHED
     if is_first():
         folder.mkdir(exist_ok=True)
     every = phase.validate_every
@@ -78,7 +80,7 @@ def fit(
     callbacks: Sequence[pl.Callback] = [
         gradients,
         log,
-        KeepBest(folder / "best.pt"),
+        KeepBest(folder / BEST),
         KeepLast(last, phase.save_every, every),
         MaskPictures(folder / "masks", validation, phase.window, truth),
         Report(report, f"Training, {phase.name} phase"),
@@ -130,7 +132,7 @@ def fit(
         if is_first():
             finished.touch()
         trainer.strategy.barrier()
-    model.load_state_dict(load_best(folder / "best.pt")["weights"])
+    model.load_state_dict(load_best(folder / BEST)["weights"])
     return trainer.strategy.root_device
 
 

@@ -3,17 +3,19 @@
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from seq2exp.errors import InputError
 from seq2exp.model.seq2exp import Seq2Exp
 from seq2exp.training.evaluation import Evaluation, Fit, Truth, evaluate, fit_metrics
 from seq2exp.training.examples import Examples, Progress
 from seq2exp.training.networks import calibrate, predict_all
-from seq2exp.training.states import load_best
+from seq2exp.training.states import BEST, load_best
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,14 @@ def judge_phases(
     calibration : training examples that a phase's weights are calibrated on; None: they are not.
     untrained : the network before training. What training changed is measured on the last split
         alone, which is the one that a card's summary speaks of.
+
+    Raises
+    ------
+    InputError
+        As `best_of`.
     """
     final = "test" if "test" in whole else "validation"
+    states = [load_best(folder / BEST) for folder in folders]
 
     def judged(split: str, title: str) -> Judged:
         return judge(
@@ -111,8 +119,6 @@ def judge_phases(
             progress=progress,
         )
 
-    states = [load_best(folder / "best.pt") for folder in folders]
-
     found, weights, calibrated = [], [], []
     for folder, state in zip(folders, states, strict=True):
         model.load_state_dict(state["weights"])
@@ -123,9 +129,27 @@ def judge_phases(
         calibrated.append(values)
         weights.append(copy.deepcopy(model.state_dict()))
         found.append(judged("validation", f"Validating {folder.name} training"))
-    kept = min(range(len(folders)), key=lambda i: found[i].fit.mse)
+    kept = best_of([one.fit.mse for one in found])
     model.load_state_dict(weights[kept])
     splits = {"validation": found[kept]}
     if final == "test":
         splits["test"] = judged("test", "Testing")
+        best_of([splits["test"].fit.mse])
     return Outcome(kept, states[kept], calibrated[kept], splits)
+
+
+def best_of(errors: Sequence[float]) -> int:
+    """Return which is the smallest of some errors on whole windows, those left out that are none.
+
+    Raises
+    ------
+    InputError
+        No error is a finite number.
+    """
+    numbers = [place for place, error in enumerate(errors) if isfinite(error)]
+    if not numbers:
+        raise InputError(
+            "The trained network predicts no finite numbers on whole windows: delete the run's "
+            "folder and start anew with a lower learning rate (--lr, --finetune-lr)."
+        )
+    return min(numbers, key=lambda place: errors[place])

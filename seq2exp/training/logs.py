@@ -1,6 +1,7 @@
 """What is written down while a run goes: a table, the same for TensorBoard, and where it stands."""
 
 import csv
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from seq2exp.training.devices import gathered
 from seq2exp.training.examples import Progress
 from seq2exp.training.gradients import MaskGradients
 from seq2exp.training.module import NetworkModule
+from seq2exp.training.phases import diverged
 
 MEANS = ("loss", "prediction", "sparsity", "continuity", "mask_ratio")
 COLUMNS = (
@@ -85,7 +87,13 @@ class Log(pl.Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        """Add the step to the running sums; write their means when they are due."""
+        """Add the step to the running sums; write their means when they are due.
+
+        Raises
+        ------
+        InputError
+            A loss that is no number; it is looked at here, as each look waits for the device.
+        """
         for name in MEANS:
             if name in outputs:
                 self._sums[name] = self._sums.get(name, 0.0) + outputs[name].detach().float()
@@ -96,8 +104,11 @@ class Log(pl.Callback):
             found = trainer.strategy.reduce(means, reduce_op="mean")
             assert isinstance(pl_module, NetworkModule)
             rate = pl_module.optimisation.rate(step - 1)
-            self._write(trainer, lr=rate, **dict(zip(self._sums, found.tolist(), strict=True)))
+            row = dict(zip(self._sums, found.tolist(), strict=True))
+            self._write(trainer, lr=rate, **row)
             self._sums, self._count = {}, 0
+            if not math.isfinite(row["loss"]):
+                raise diverged("The loss", step, pl_module.optimisation.lr)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the validation metrics and the gradients."""

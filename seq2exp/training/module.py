@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from seq2exp.training.evaluation import Fit, fit_metrics
 from seq2exp.training.loader import OrderedBatches
 from seq2exp.training.networks import learns_mask, run_network
 from seq2exp.training.objective import ADAM_BETAS, Loss, objective, parameter_groups
-from seq2exp.training.phases import Optimisation
+from seq2exp.training.phases import Optimisation, diverged
 
 
 class NetworkModule(pl.LightningModule):
@@ -84,11 +85,19 @@ class NetworkModule(pl.LightningModule):
         self._seen.append((out.prediction.float().flatten(), batch.label.flatten()))
 
     def on_validation_epoch_end(self) -> None:
-        """Score all validation examples together, those of the other processes too."""
+        """Score all validation examples together, those of the other processes too.
+
+        Raises
+        ------
+        InputError
+            A prediction that is no number.
+        """
         loader = self.trainer.val_dataloaders
         assert isinstance(loader, OrderedBatches)
         both = torch.stack([torch.cat(part) for part in zip(*self._seen, strict=True)], -1)
         prediction, label = loader.in_order(gathered(both)).cpu().numpy().T
+        if not np.isfinite(prediction).all():
+            raise diverged("The validation error", self.global_step, self.optimisation.lr)
         self.validated = fit_metrics(prediction, label)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

@@ -6,12 +6,15 @@ from functools import partial
 from typing import Any, TypeVar
 
 from seq2exp.errors import InputError
+from seq2exp.model.kinds import check_kinds
 from seq2exp.training.compaction import BLOCK, Compaction
 from seq2exp.training.loader import Change
 from seq2exp.training.objective import PEAK_LR, WARM_UP, WEIGHT_DECAY, schedule
 from seq2exp.training.presets import TrainingPreset
 
 T = TypeVar("T")
+
+MOST_LR = 1.0  # AdamW moves every weight by about so much in a step
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,11 @@ class Wishes:
         Whole training windows on which slope and level of the predictions are set.
     judge
         Held-out windows of a split that are looked at whole.
+
+    Raises
+    ------
+    InputError
+        Values that no training can have, whatever the rest of it.
     """
 
     steps: int | None = None
@@ -125,6 +133,31 @@ class Wishes:
     validate_every: int | None = None
     calibrate: int | None = None
     judge: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would otherwise be found out after hours."""
+        check_kinds(self, "The training's setting")
+        if self.calibrate is not None and self.calibrate < 0:
+            raise InputError(
+                f"No network is calibrated on {self.calibrate} windows; choose 0 or more."
+            )
+        if self.judge is not None and self.judge < 1:
+            raise InputError(f"No network is judged on {self.judge} windows; choose 1 or more.")
+
+
+def diverged(what: str, step: int, lr: float) -> InputError:
+    """Return what to say where a number of training is not finite any more."""
+    return InputError(
+        f"{what} is not a finite number after step {step:,}: delete the run's folder and start "
+        f"anew with a learning rate below {lr:g} (--lr; of a second phase --finetune-lr), or with "
+        "smaller weights where --set has raised them."
+    )
+
+
+def check_seed(seed: Any) -> None:
+    """Refuse what no random generator of a run can be started from."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise InputError(f"The seed is {seed!r}; choose a whole number from 0 to 2^63 - 1.")
 
 
 def plan(config: Any, usual: TrainingPreset, wishes: Wishes, examples: int) -> list[Phase]:
@@ -174,6 +207,11 @@ def plan(config: Any, usual: TrainingPreset, wishes: Wishes, examples: int) -> l
     phases = []
     for name, (steps, window, batch_size, lr) in wanted.items():
         _check(name, {"steps": steps, "batch size": batch_size, "learning rate": lr})
+        if lr > MOST_LR:
+            raise InputError(
+                f"The learning rate of the {name} phase is {lr:g}, with which nothing is learnt; "
+                f"choose one up to {MOST_LR:g}."
+            )
         _check_window(config, window)
         often = max(1, steps // 20) if every is None else every
         if name == "longer":
@@ -181,6 +219,11 @@ def plan(config: Any, usual: TrainingPreset, wishes: Wishes, examples: int) -> l
         if not 0 < often <= steps:
             raise InputError(f"Validate every 1 to {steps:,} steps, not {often:,}.")
         floor = wishes.lr_floor
+        if floor is not None and not 0 <= floor <= lr:
+            raise InputError(
+                f"The last learning rate of the {name} phase is {floor:g}; choose one from 0 to "
+                f"its peak, {lr:g}."
+            )
         if floor is None and usual.floor is not None:
             floor = lr * usual.floor
         start = None if usual.start is None else lr * usual.start

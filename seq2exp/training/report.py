@@ -143,12 +143,6 @@ def _mask(split: str, scores: MaskScores, soft: bool, ratio: float) -> str:
         f"{_compare(scores.mask, area, SAME_AREA, False)} {name} alone ({area:.3f})"
         for name, area in scores.anchors.items()
     ]
-    if all(scores.mask > area + SAME_AREA for area in scores.anchors.values()):
-        verdict = "It beats every signal-only score."
-    elif any(scores.mask > area + SAME_AREA for area in scores.anchors.values()):
-        verdict = "It beats some signal-only scores, not all of them."
-    else:
-        verdict = "It does not beat the signal-only scores."
     before = ""
     if scores.untrained is not None:
         versus = _compare(scores.mask, scores.untrained, SAME_AREA, False)
@@ -156,5 +150,5 @@ def _mask(split: str, scores: MaskScores, soft: bool, ratio: float) -> str:
     return (
         f"The mask ({kept} {ratio:.1%}) as a map of the planted causal elements ({split}, "
         f"{scores.causal:.1%} of bases outside promoters): area under the precision-recall curve "
-        f"{scores.mask:.3f}, {before}{' and '.join(anchors)}. {verdict}"
+        f"{scores.mask:.3f}, {before}{' and '.join(anchors)}."
     )

@@ -1,14 +1,19 @@
 """What a run can go on from: its last whole state, and its best weights."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 
+from seq2exp.errors import InputError
 from seq2exp.files import atomic_path
 from seq2exp.training.batches import Batch
 from seq2exp.training.module import NetworkModule
+
+BEST, LAST = "best.pt", "last.ckpt"  # in the folder of a phase
 
 
 class KeepLast(pl.Callback):
@@ -64,7 +69,7 @@ class KeepBest(pl.Callback):
         self.path = path
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Replace the kept weights if these are better."""
+        """Replace the kept weights if these are better; an error that is no number never is."""
         if not trainer.is_global_zero:
             return
         assert isinstance(pl_module, NetworkModule)
@@ -73,7 +78,8 @@ class KeepBest(pl.Callback):
         if pl_module.settling:
             return
         # A resumed run may be behind the kept weights; then what was kept came from the same steps.
-        if self.path.exists() and load_best(self.path)["mse"] <= fit.mse:
+        kept = load_best(self.path)["mse"] if self.path.exists() else math.inf
+        if not fit.mse < kept:
             return
         state = {
             "weights": pl_module.model.state_dict(),
@@ -85,5 +91,40 @@ class KeepBest(pl.Callback):
 
 
 def load_best(path: Path) -> dict[str, Any]:
-    """Return what `KeepBest` saved, on the CPU."""
-    return torch.load(path, map_location="cpu", weights_only=True)
+    """Return what `KeepBest` saved, on the CPU; errors as `load_state` has them."""
+    return load_state(path, ("weights", "step", "mse"))
+
+
+def load_state(path: Path, parts: Sequence[str]) -> dict[str, Any]:
+    """Return a saved state, on the CPU.
+
+    Raises
+    ------
+    InputError
+        There is none, or it is damaged or lacks one of its parts.
+    """
+    again = f"delete {path.parent}, and a resumed run trains this phase again."
+    if not path.exists():
+        raise InputError(f"There is no {path}: {again}")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        lacking = [part for part in parts if part not in state]
+    except Exception as error:  # of many kinds, depending on which of its bytes are wrong
+        raise InputError(f"{path} is damaged ({type(error).__name__}): {again}") from error
+    if lacking:
+        raise InputError(f"{path} is damaged (it has no {lacking[0]}): {again}")
+    return state
+
+
+def check_states(folder: Path) -> None:
+    """Refuse a run's folder with damaged states, before anything is made of them.
+
+    Raises
+    ------
+    InputError
+        The first of them; names the fix.
+    """
+    for path in sorted(folder.glob(f"*/{LAST}")):
+        load_state(path, ("state_dict", "optimizer_states", "global_step"))
+    for path in sorted(folder.glob(f"*/{BEST}")):
+        load_best(path)

@@ -10,7 +10,7 @@ import copy
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,11 @@ from seq2exp.training.examples import Progress, examples, members
 from seq2exp.training.fit import Way, fit
 from seq2exp.training.judge import judge_phases
 from seq2exp.training.loader import check_shared
-from seq2exp.training.phases import Wishes, plan
+from seq2exp.training.phases import Wishes, check_seed, plan
 from seq2exp.training.presets import preset_for
 from seq2exp.training.progress import RichProgress
 from seq2exp.training.report import SplitReport
-from seq2exp.training.runfolder import FINISHED, check_run, folder_of, open_run
+from seq2exp.training.runfolder import FINISHED, check_out, check_run, folder_of, open_run
 from seq2exp.training.truth import planted_truth
 
 
@@ -71,7 +71,7 @@ def train(
     model, preset : a name of `seq2exp.model.registry.NAMES`; "paper", "demo" or "tiny".
     source : seq2exp-retrain only: the soft model whose mask it takes, frozen.
     switches : settings of the network by name that differ from the system's.
-    cells : cell types to learn from; default all with expression.
+    cells : cell types to learn from, each once; default all with expression.
     seed : of the initial weights, the order of examples, and the sampled masks.
     wishes : how long and on what it is trained, where that is not the preset's.
     devices : where it is trained.
@@ -88,21 +88,25 @@ def train(
     Raises
     ------
     InputError
-        Settings that no training can have, or a data set without what training needs.
+        Settings that no training can have, a data set without what training needs, a damaged
+        state to resume from, or a loss that is no finite number any more.
     """
+    # What needs no data is checked before any is read.
     out = Path(out)
-    if out.suffix != ".safetensors":
-        raise InputError(f"The model's file {out} must end in .safetensors.")
+    check_out(out)
+    check_seed(seed)
     wishes = wishes or Wishes()
     usual = preset_for(model, preset)
+    way = Way(devices or Devices(), usual.precision, scan)
+    ranks, device = way.devices.place()
+    check_scan(scan, device)
     mask_from = _mask_source(model, source, switches)
     config: Any = mask_from.config if mask_from else configure(model, preset, switches)
     dataset = Dataset.load(dataset_path, root=root)
     if cells is None:
         cells = [name for name, cell in dataset.cells.items() if cell.expression is not None]
+    cells = list(dict.fromkeys(dataset.cell(name).name for name in cells))
     calibrated_on = usual.calibrate if wishes.calibrate is None else wishes.calibrate
-    if calibrated_on < 0:
-        raise InputError(f"No network is calibrated on {calibrated_on} windows; choose 0 or more.")
     phases = plan(config, usual, wishes, len(members(dataset, "train", cells)))
     run = Run(
         dataset=dataset,
@@ -120,9 +124,6 @@ def train(
     )
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    way = Way(devices or Devices(), usual.precision, scan)
-    ranks, device = way.devices.place()
-    check_scan(scan, device)
     for phase in phases:
         check_shared(phase.batch_size, ranks)
     if is_first():
@@ -231,9 +232,17 @@ def parse_switches(texts: Sequence[str]) -> dict[str, Any]:
     for text in texts:
         name, equals, value = text.partition("=")
         try:
-            found[name.strip()] = yaml.safe_load(value)
+            found[name.strip()] = _value(value)
         except yaml.YAMLError:
             equals = ""
         if not equals:
             raise InputError(f"Cannot read the setting {text!r}: write it as name=value.")
     return found
+
+
+def _value(text: str) -> Any:
+    value = yaml.safe_load(text)
+    if isinstance(value, str):
+        with suppress(ValueError):  # of 1e-3, which has no point, YAML makes a text
+            return float(value)
+    return value

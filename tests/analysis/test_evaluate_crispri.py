@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from seq2exp.analysis.activity_contact import highest_overlapping
+from seq2exp.analysis.activity_contact import highest_overlapping, overlapping
 from seq2exp.analysis.evaluate.crispri import (
     crispri_rows,
     mask_scores,
@@ -73,6 +73,12 @@ def test_the_highest_of_the_overlapping_and_else_nothing():
     ]
     np.testing.assert_array_equal(highest_overlapping(tested, predicted, score), expected)
     assert 0 in expected
+    summed = [
+        sum(v for (a, b), v in zip(predicted, score, strict=True) if a < e and s < b)
+        for s, e in tested
+    ]
+    np.testing.assert_allclose(overlapping(tested, predicted) @ score, summed)
+    assert (overlapping(tested, predicted).sum(1) > 1).any()
     nothing = highest_overlapping(tested, np.zeros((0, 2), np.int64), np.zeros(0))
     np.testing.assert_array_equal(nothing, np.zeros(12))
 

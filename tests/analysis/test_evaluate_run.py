@@ -21,7 +21,7 @@ from seq2exp.errors import InputError
 from seq2exp.files import cache_dir
 from seq2exp.inference.predictor import Predictor
 from seq2exp.model.beta import BetaPrior
-from seq2exp.model.checkpoint import save_model
+from seq2exp.model.checkpoint import load_any, save_model
 from seq2exp.model.registry import make
 from seq2exp.training.examples import examples
 from seq2exp.training.truth import planted_truth
@@ -201,19 +201,31 @@ def test_peaks_in_the_table_are_the_batches_peaks(found, evaluation_demo):
     assert row["value"] == pytest.approx(2 * both / (called + causal))
 
 
+def test_the_ratio_of_the_peaks_that_stand_for_a_mask(found, evaluation_demo):
+    windows = examples(Dataset.load(evaluation_demo), "test", list(CELLS), LENGTH)
+    share = np.mean([windows.batch([i]).peaks.float().mean() for i in range(len(windows))])
+    own = found.fit[(found.fit["model_id"] == "macs3-1") & (found.fit["window"] == LENGTH)]
+    assert own.loc[own["cell"] == "all", "mask_ratio"].item() == pytest.approx(share, rel=1e-5)
+    assert share > 0
+
+
 def test_the_tilt_beside_the_other_prior(run, models, evaluation_demo):
     rows = pd.read_parquet(run[0] / "priors.parquet").set_index(["model_id", "other_id"])
-    assert len(rows) == 4
+    assert len(rows) == 6
+    both = rows.loc["soft-p05", "soft-p10"].set_index("to_strength")
+    rows = rows[~rows.index.duplicated()]
     dataset = Dataset.load(evaluation_demo)
     windows = examples(dataset, "test", list(CELLS), LENGTH)
     truth = planted_truth(dataset, 2_000)
     own, other = (Predictor(path, "cpu") for path in models[:2])
-    tilted, trained = [], []
+    tilted, trained, slid = [], [], []
     for example in windows.table:
         window = dataset.window(example.gene, example.cell).crop(LENGTH)
         here = truth(example)[1]
         prior = BetaPrior(*other.config.prior)
         tilted.append(own.posterior(window).retilt(prior).mean[here])
+        slider = BetaPrior.from_mean(prior.mean, BetaPrior(*own.config.prior).strength)
+        slid.append(own.posterior(window).retilt(slider).mean[here])
         trained.append(other.posterior(window).mean[here])
     x, y = (np.concatenate(part).astype(float) for part in (tilted, trained))
     row = rows.loc["soft-p05", "soft-p10"]
@@ -221,6 +233,9 @@ def test_the_tilt_beside_the_other_prior(run, models, evaluation_demo):
     assert row["correlation"] == pytest.approx(np.corrcoef(x, y)[0, 1], abs=1e-4)
     assert row["tilted_ratio"] == pytest.approx(x.mean(), rel=1e-4)
     assert row["trained_ratio"] == pytest.approx(y.mean(), rel=1e-4)
+    assert both.index.tolist() == pytest.approx([100, 200])
+    assert both["tilted_ratio"].iloc[1] == pytest.approx(np.concatenate(slid).mean(), rel=1e-4)
+    assert both["tilted_ratio"].iloc[1] != pytest.approx(row["tilted_ratio"], rel=1e-3)
     same = rows.loc["soft-p05", "soft-p05"]
     assert same["correlation"] == pytest.approx(1)
     assert same["auprc_tilted"] == same["auprc_trained"]
@@ -273,6 +288,30 @@ def test_what_cannot_be_evaluated_is_said(models, evaluation_demo, tmp_path):
         evaluate([models[2], models[2]], evaluation_demo, tmp_path)
     with pytest.raises(InputError, match="even length"):
         evaluate(models, evaluation_demo, tmp_path, Options(cuts=(3,)))
+    with pytest.raises(InputError, match="below 0"):
+        evaluate(models, evaluation_demo, tmp_path, Options(seed=-1))
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is a file"):
+        evaluate(models, evaluation_demo, tmp_path / "file")
+    model, card = load_any(models[4])
+    save_model(tmp_path / "odd.safetensors", model, {**card, "seed": "x"})
+    with pytest.raises(InputError, match="has the seed 'x'"):
+        evaluate([tmp_path / "odd.safetensors"], evaluation_demo, tmp_path / "out")
+
+
+def test_a_card_names_no_place_on_disk(models, evaluation_demo, tmp_path):
+    """What is kept while it runs lies in a folder of its own, and the user's files are left."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").touch()
+    model, card = load_any(models[0])
+    of = {"dataset": {"name": "Another", "digest": "0" * 64}}
+    save_model(tmp_path / "odd.safetensors", model, {**card, "id": str(mine), **of})
+    options = Options(cells=list(CELLS[:1]) * 2, cuts=(), length=4_000, replicates=2)
+    about = evaluate([tmp_path / "odd.safetensors"], evaluation_demo, tmp_path / "out", options)
+    assert (mine / "thesis.txt").exists()
+    assert about["cells"] == [CELLS[0]]
+    assert any("was trained on other data, Another (000000000000)" in n for n in about["notes"])
 
 
 def test_published_numbers():

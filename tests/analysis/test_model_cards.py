@@ -154,7 +154,8 @@ def test_a_log_is_looked_for_beside_the_card(tmp_path):
 def test_the_mask_of_a_card_is_said_without_what_it_does_not_have():
     ratio = {"variant": "soft", "prior_mean": 0.1, "prior_strength": 1.0, "sparsity": "ratio"}
     said = cards.facts({"config": ratio | {"kl_weight": 0.01}})["Mask"]
-    assert said == "soft, prior mean 0.1, strength 1, sparsity as a share of open bases"
+    strength = "strength 10 pseudo-observations per base"
+    assert said == f"soft, prior mean 0.1, {strength}, sparsity as a share of open bases"
     said = cards.facts({"config": {"variant": "hard", "prior_mean": 0.45}})["Mask"]
     assert said == "hard, prior mean 0.45"
 

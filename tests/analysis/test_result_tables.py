@@ -200,13 +200,13 @@ def test_the_prior_sweep_takes_soft_models_in_the_order_of_their_priors(found):
         "soft-p05": {"model": "seq2exp-soft", "config": {"prior_mean": 0.05}},
         "cad-s1": {"model": "caduceus-signals", "config": {"prior_mean": 0.1}},
     }
-    sweep = result_tables.prior_sweep(cards, found.fit, found.truth)
+    sweep = result_tables.prior_sweep(cards, found.fit, found.truth, "test")
     assert list(sweep["model_id"]) == ["soft-p05", "soft-p20"]
     fit = found.fit.query("model_id == 'soft-p05' and split == 'test' and cell == 'all'")
     assert sweep["mse"][0] == fit.loc[fit["window"] == max(WINDOWS), "mse"].item()
     truth = found.truth.query("model_id == 'soft-p20' and metric == 'auprc' and smoothing_bp == 0")
     assert sweep["auprc"][1] == truth["value"].item()
-    assert len(result_tables.prior_sweep(cards, None, None)) == 2
+    assert len(result_tables.prior_sweep(cards, None, None, "test")) == 2
 
 
 @pytest.mark.parametrize(
@@ -299,14 +299,19 @@ def test_tilted_masks_are_compared_over_seeds():
     frame = pd.DataFrame(
         [
             {"model": "seq2exp-soft", "model_id": f"a{seed}", "seed": seed, "prior_mean": 0.05}
-            | {"other_id": f"b{seed}", "to_mean": 0.1, "split": "test", "correlation": r}
+            | {"prior_strength": 200.0, "to_strength": 200.0, "split": "test", "correlation": r}
+            | {"other_id": f"b{seed}", "to_mean": 0.1}
             | {"untilted_correlation": 0.8, "tilted_ratio": 0.09, "trained_ratio": 0.1}
             | {"auprc_tilted": None, "auprc_trained": None}
             for seed, r in ((1, 0.9), (2, 0.8))
         ]
     )
     itself = frame.assign(other_id=frame["model_id"], to_mean=0.05, correlation=1.0)
-    (row,) = result_tables.tilt_summary(pd.concat([frame, itself])).to_dict("records")
+    trained = frame.assign(to_strength=100.0, correlation=0.7)
+    rows = result_tables.tilt_summary(pd.concat([frame, itself, trained])).to_dict("records")
+    assert [row["to_strength"] for row in rows] == [100, 200]
+    assert rows[0]["correlation_mean"] == pytest.approx(0.7)
+    row = rows[1]
     assert (row["system"], row["prior_mean"], row["to_mean"]) == ("Seq2Exp-soft", 0.05, 0.1)
     assert row["seeds"] == 2 and row["correlation_mean"] == pytest.approx(0.85)
     assert row["correlation_sd"] == pytest.approx(statistics.stdev([0.9, 0.8]))

@@ -1,7 +1,11 @@
 """A small study from its plan to its report: trained, interrupted, evaluated, written down."""
 
+import contextlib
 import importlib.util
+import io
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -58,8 +62,8 @@ MACHINE = {"processor": "A processor", "cores": 3, "gpu": None}
 ONLY = ("soft", "retrain", "broken", "strict")
 
 
-class Stopped(Exception):
-    """The machine went down."""
+class Crashed(Exception):
+    """Nobody foresaw it."""
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +83,18 @@ def trained(small, tmp_path_factory):
     path.write_text(PLAN)
     plan, runs = load_plan(path), folder / "runs"
 
-    def stop(fraction, text):
-        if "phase: step" in text:  # of many steps a second, not every one is told
-            raise Stopped
+    crashes = [Crashed("in the\nmiddle")]
+
+    def crash_once(fraction, text):
+        if "phase: step" in text and crashes:  # of many steps a second, not every one is told
+            raise crashes.pop()
 
     on_cpu = {"devices": Devices(accelerator="cpu"), "machine": MACHINE}
-    with pytest.raises(Stopped):
-        train_runs(plan, small, runs, only=["soft-s1"], progress=stop, **on_cpu)
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        crashed = train_runs(plan, small, runs, only=["soft"], progress=crash_once, **on_cpu)
+    assert "Traceback" in said.getvalue() and "Crashed: in the" in said.getvalue()
+    assert [(one.run.id, one.failed) for one in crashed] == [("soft-s1", True), ("soft-s2", False)]
+    assert crashed[0].what.startswith("Crashed: in the middle (")
     first = train_runs(plan, small, runs, only=ONLY, progress=lambda *told: None, **on_cpu)
     again = train_runs(plan, small, runs, only=ONLY, progress=lambda *told: None, **on_cpu)
     return plan, runs, first, again
@@ -110,7 +119,7 @@ def test_what_is_missing_is_trained_and_what_was_stopped_goes_on(trained):
     told = {one.run.id: one.what for one in first if not one.failed}
     assert told == {
         "soft-s1": "resumed",
-        "soft-s2": "trained",
+        "soft-s2": "there already",
         "retrain": "trained",
         "strict": "trained",
     }
@@ -128,6 +137,34 @@ def test_a_card_is_what_its_run_says_and_nothing_else(trained):
         assert plan.run(name).differences(card) == []
     other = plan.run("soft-s2").differences(card)
     assert other == ["seed 1 instead of 2", "kl_weight 0.5 instead of 0.01"]
+
+
+def moved(runs, tmp_path):
+    """The cards and weights of the runs in another folder."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    for path in [*runs.glob("*.json"), *runs.glob("*.safetensors")]:
+        shutil.copy(path, folder)
+    return folder
+
+
+def test_runs_of_different_data_are_not_evaluated_together(trained, small, tmp_path):
+    plan, folder = trained[0], moved(trained[1], tmp_path)
+    card = json.loads((folder / "strict.json").read_text())
+    card["dataset"]["digest"] = "0" * 64
+    (folder / "strict.json").write_text(json.dumps(card))
+    with pytest.raises(InputError, match=r"strict were trained on another build .* soft-s1 and 2"):
+        evaluate_runs(plan, small, folder, tmp_path / "out")
+
+
+def test_a_run_under_the_mask_of_weights_that_are_gone_is_refused(trained, small, tmp_path):
+    plan, folder = trained[0], moved(trained[1], tmp_path)
+    shutil.copy(folder / "soft-s2.safetensors", folder / "soft-s1.safetensors")
+    said = r"retrain\.safetensors takes its mask from another soft-s1 .* can be trained anew"
+    (again,) = train_runs(plan, small, folder, only=["retrain"])
+    assert again.failed and re.search(said, again.what)
+    with pytest.raises(InputError, match=said):
+        evaluate_runs(plan, small, folder, tmp_path / "out")
 
 
 def test_a_run_that_is_not_the_plans_is_not_taken_for_it(trained, small, tmp_path):
@@ -203,9 +240,11 @@ def test_the_numbers_of_the_report_are_those_of_the_tables(collected):
     rows = fit[(fit["model"] == "seq2exp-soft") & (fit["cell"] == "all") & (fit["window"] == 4_096)]
     expected = f"{rows['mse'].mean():.4f} ± {rows['mse'].std():.4f}"
     text = report(plan, out)
-    line = next(row for row in text.splitlines() if row.startswith("| Seq2Exp-soft | 2 |"))
+    line = next(
+        row for row in text.splitlines() if row.startswith("| Seq2Exp-soft | 4,096 bp | 2 |")
+    )
     assert expected in line and "0.1856 ± 0.0032" in line
-    head = next(row for row in text.splitlines() if row.startswith("| System | Seeds | n | MSE"))
+    head = next(row for row in text.splitlines() if row.startswith("| System | Window | Seeds |"))
     assert "MSE K562 (published, real data)" in head
 
 

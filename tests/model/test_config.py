@@ -35,7 +35,15 @@ def test_round_trip_through_json(make, size):
     [
         ({"combine": "product"}, "combine"),
         ({"width": 0}, "width"),
-        ({"signal_betas": (1.0, 2.0)}, "three numbers"),
+        ({"width": "wide"}, "width is 'wide'; it must be a whole number"),
+        ({"width": 8.5}, "width is 8.5"),
+        ({"signal_log": 1}, "signal_log is 1; it must be true or false"),
+        ({"kl_weight": float("nan")}, "kl_weight is nan; it must be a finite number"),
+        ({"ratio_weight": float("inf")}, "ratio_weight is inf"),
+        ({"ratio_weight": -1.0}, "ratio_weight must be >= 0"),
+        ({"ramp": (0.0, "1")}, "ramp is .*; it must be 2 numbers"),
+        ({"signal_betas": (1.0, 2.0)}, "3 numbers"),
+        ({"signal_betas": (1.0, 2.0, -1.0)}, "three numbers >= 0"),
         ({"prior_mean": 1.0}, "prior_mean"),
         ({"promoter": 4001, "window": 5000}, "even"),
         ({"promoter": 4000, "window": 2000}, "no longer"),
@@ -52,7 +60,7 @@ def test_unknown_names_are_refused():
         ModelConfig.from_dict({"variant": "soft", "widht": 3})
     with pytest.raises(InputError, match="lack 'variant'"):
         ModelConfig.from_dict({"width": 3})
-    with pytest.raises(InputError, match="wrong kind"):
+    with pytest.raises(InputError, match="width is 'wide'"):
         ModelConfig.from_dict({"variant": "soft", "width": "wide"})
     with pytest.raises(InputError, match="paper, demo, tiny"):
         ModelConfig.soft("huge")

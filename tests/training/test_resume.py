@@ -17,12 +17,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from runs_for_tests import run
 
 from seq2exp.errors import TERMINATED, InputError
 from seq2exp.model.checkpoint import card_path, read_card
 from seq2exp.training.logs import read_rows
 from seq2exp.training.runfolder import FINISHED, SETTINGS, check_run, folder_of, open_run
+from seq2exp.training.states import BEST, LAST, load_best
 
 # Processes start from one that has imported everything, and never trained.
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -30,8 +32,6 @@ CONTEXT.set_forkserver_preload(["runs_for_tests", "seq2exp.training.train"])
 
 
 def work(small: Path, out: Path, resume: bool, changes: dict) -> None:
-    import torch
-
     torch.set_num_threads(1)
     run(small, out, resume=resume, **changes)
 
@@ -71,16 +71,25 @@ class CommandLine:
 
 
 VALIDATE_EVERY = 20
+# What the shipped models were trained with: windows cut down first, then whole ones under the mask
+# as it was, and slope and level set at the end.
 TWO_PHASES = {
+    "model": "seq2exp-coupled",
+    "window": 4_096,
+    "compact": 2_432,
     "steps": 2 * VALIDATE_EVERY,
     "validate_every": VALIDATE_EVERY,
     "finetune_steps": 4,
     "finetune_window": 3_000,
     "finetune_batch_size": 2,
+    "finetune_mask": False,
+    "calibrate": 4,
 }
-WORDS = f"""--preset tiny --seed 3 --set window=4096 --window 2048 --batch-size 4 --lr 0.02
+WORDS = f"""--preset tiny --seed 3 --set window=4096 --batch-size 4 --lr 0.02
     --steps {15 * VALIDATE_EVERY} --validate-every {VALIDATE_EVERY}
     --finetune-steps 30 --finetune-window 3000 --finetune-batch-size 2"""
+CROPPED = "--window 2048"
+CUT_DOWN = "--window 4096 --compact 2432 --background 0.2 --hold-mask --calibrate 4"
 
 
 def starting(folder: Path) -> bool:
@@ -225,10 +234,13 @@ def test_a_terminated_run_does_not_end_like_one_that_came_through(
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("model", ["seq2exp-soft", "seq2exp-hard"])
-def test_twenty_kills(model: str, small: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("model", "more"),
+    [("seq2exp-soft", CROPPED), ("seq2exp-hard", CROPPED), ("seq2exp-coupled", CUT_DOWN)],
+)
+def test_twenty_kills(model: str, more: str, small: Path, tmp_path: Path) -> None:
     def start(out: Path, resume: bool) -> CommandLine:
-        return CommandLine(small, out, resume, f"{WORDS} --model {model}")
+        return CommandLine(small, out, resume, f"{WORDS} --model {model} {more}")
 
     moments = {about_first_save: 3, later_save: 2, validation: 3, between_phases: 2, ending: 2}
     kill_and_compare(start, tmp_path, {**moments, starting: 2}, kills=20)
@@ -252,3 +264,36 @@ def test_what_killed_runs_leave_is_told_from_what_must_not_be_lost(tmp_path: Pat
     check_run(out, {"seed": 2}, resume=False)
     open_run(out, {"seed": 2}, resume=False)
     assert [path.name for path in folder.iterdir()] == [SETTINGS]
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        (SETTINGS, r"x\.training and start without resume"),
+        (f"first/{LAST}", r"delete .*first, and a resumed run trains this phase again"),
+        (f"first/{BEST}", r"delete .*first, and a resumed run trains this phase again"),
+    ],
+)
+def test_what_is_damaged_is_not_resumed_from(name: str, fix: str, tmp_path: Path) -> None:
+    out = tmp_path / "x.safetensors"
+    folder = open_run(out, {"seed": 1}, resume=False)
+    (folder / "first").mkdir()
+    best = {"weights": {"a": torch.arange(5_000.0)}, "step": 3, "mse": 0.5}
+    state = {"state_dict": best["weights"], "optimizer_states": [], "global_step": 3}
+    torch.save(best, folder / "first" / BEST)
+    torch.save(state, folder / "first" / LAST)
+    check_run(out, {"seed": 1}, resume=True)
+    whole = (folder / name).read_bytes()
+    # Cut short, empty, and overwritten.
+    for content in (whole[:-10], b"", b"\0" * len(whole)):
+        (folder / name).write_bytes(content)
+        with pytest.raises(InputError, match=f"damaged .*{fix}"):
+            check_run(out, {"seed": 1}, resume=True)
+
+
+def test_a_state_without_what_it_is_for_is_damaged(tmp_path: Path) -> None:
+    torch.save({"weights": {}, "step": 3}, tmp_path / BEST)
+    with pytest.raises(InputError, match="has no mse"):
+        load_best(tmp_path / BEST)
+    with pytest.raises(InputError, match=r"There is no .*last\.ckpt"):
+        load_best(tmp_path / LAST)

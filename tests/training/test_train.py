@@ -240,6 +240,17 @@ def test_planted_truth_is_scored(small: Path, tmp_path: Path) -> None:
         ({"model": "caduceus", "switches": {"widht": 9}}, "did you mean 'width'"),
         ({"strategy": "ddp_spawn"}, "use ddp"),
         ({"accelerator": "abacus"}, "no training on accelerator abacus"),
+        ({"accelerator": "tpu"}, "no training on accelerator tpu"),
+        ({"devices": "abc"}, "no training on accelerator cpu, devices abc"),
+        ({"seed": -1}, "seed is -1; choose a whole number"),
+        ({"seed": 10**22}, "choose a whole number from 0 to"),
+        ({"judge": 0}, "judged on 0 windows; choose 1 or more"),
+        ({"judge": -1}, "judged on -1 windows"),
+        ({"lr": float("nan")}, "lr is nan; it must be a finite number"),
+        ({"lr": 1e30}, "learning rate of the first phase is 1e\\+30"),
+        ({"lr_floor": 0.5}, "last learning rate of the first phase is 0.5; choose one from 0"),
+        ({"lr_floor": -1e-5}, "last learning rate of the first phase is -1e-05"),
+        ({"switches": {"width": "abc"}}, "width is 'abc'; it must be a whole number"),
         ({"scan": "tritno"}, "Unknown scan implementation 'tritno'; use one of auto, torch"),
         ({"scan": "triton"}, "Scan implementation 'triton' cannot run on cpu tensors"),
         ({"compact": 2_000}, "choose a multiple of 128 above the promoter's 2,000"),
@@ -258,6 +269,8 @@ def test_bad_settings_are_named_and_leave_nothing(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict, says: str
 ) -> None:
     monkeypatch.setattr(training, "examples", None)  # all is checked before windows are assembled
+    if changes.keys() & {"accelerator", "devices", "seed", "judge", "scan", "switches"}:
+        small = tmp_path / "none.yaml"  # and what needs no data, before any is read
     with pytest.raises(InputError, match=says):
         run(small, tmp_path / "x.safetensors", **changes)
     assert list(tmp_path.iterdir()) == []
@@ -271,11 +284,22 @@ def test_a_wrong_file_name_is_named(small: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="in the way"):
         run(small, tmp_path / "x.safetensors")
     assert (tmp_path / "x.training" / "thesis.txt").exists()
+    (tmp_path / "y.training").touch()
+    with pytest.raises(InputError, match="in the way"):
+        run(small, tmp_path / "y.safetensors")
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file is no folder; choose another place"):
+        run(tmp_path / "none.yaml", tmp_path / "file" / "deep" / "x.safetensors")
+    (tmp_path / "z.safetensors").mkdir()
+    with pytest.raises(InputError, match=r"z\.safetensors is a folder"):
+        run(tmp_path / "none.yaml", tmp_path / "z.safetensors")
 
 
 def test_settings_from_text() -> None:
-    assert parse_switches(["kl_weight=0.1", "signal_scale=[0.1, 0.3, 1]", "combine=sum"]) == {
+    texts = ["kl_weight=0.1", "ratio=1e-3", "signal_scale=[0.1, 0.3, 1]", "combine=sum"]
+    assert parse_switches(texts) == {
         "kl_weight": 0.1,
+        "ratio": 0.001,
         "signal_scale": [0.1, 0.3, 1],
         "combine": "sum",
     }

@@ -1,8 +1,9 @@
 """CRISPRi: which element-gene scores tell the pairs that changed a gene's expression from the rest.
 
-The rules are those of the ENCODE CRISPR benchmark (Gschwind et al., 2023): a tested element takes
-the highest score of all predicted elements that share a base with it, and 0 where there are none.
-Scores that exist at every base are read off the tested element itself.
+The rules are those of the ENCODE CRISPR benchmark (Gschwind et al., 2023): what is predicted for
+the elements that share a base with a tested one becomes one score, and 0 where there are none. ABC
+scores are summed, as the benchmark sums them; of learned elements, which it does not know, the
+highest mean mask counts. Scores that exist at every base are read off the tested element itself.
 """
 
 import os
@@ -13,7 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seq2exp.analysis.activity_contact import abc_scores, candidates, highest_overlapping
+from seq2exp.analysis.activity_contact import (
+    abc_scores,
+    candidates,
+    highest_overlapping,
+    overlapping,
+)
 from seq2exp.analysis.answer import find_elements
 from seq2exp.analysis.evaluate.metrics import estimate, gene_weights, trapezoid_auprc
 from seq2exp.datasets.catalog import Dataset
@@ -114,7 +120,7 @@ def track_scores(
         name: _window_means(values, spans) for name, values in anchor_scores(window.signals).items()
     }
     elements = candidates(peaks, window.interval)
-    found["ABC"] = highest_overlapping(spans, elements, abc_scores(window.signals, elements))
+    found["ABC"] = overlapping(spans, elements) @ abc_scores(window.signals, elements)
     return found
 
 

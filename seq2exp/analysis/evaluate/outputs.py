@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from seq2exp.analysis.results import title
 from seq2exp.errors import InputError
+from seq2exp.model.baselines.macs3 import PeakMasked
 from seq2exp.model.beta import FLOOR, BetaPrior
 from seq2exp.model.checkpoint import load_any, model_name, suggested_threshold
 from seq2exp.model.seq2exp import Seq2Exp
@@ -49,9 +50,12 @@ class Network:
         Raises
         ------
         InputError
-            No model.
+            No model, or a card whose seed is not a number.
         """
         network, card = load_any(path)
+        seed = card.get("seed")
+        if seed is not None and not isinstance(seed, int):
+            raise InputError(f"The card of {path} has the seed {seed!r}; make it a whole number.")
         return cls(path, network.eval().requires_grad_(False), card)
 
     @contextmanager
@@ -82,8 +86,7 @@ class Network:
     @property
     def seed(self) -> int | None:
         """The seed it was trained with, where the card says so."""
-        seed = self.card.get("seed")
-        return None if seed is None else int(seed)
+        return self.card.get("seed")
 
     @property
     def window(self) -> int:
@@ -153,7 +156,8 @@ class Outputs:
     ----------
     window : bases around the TSS that it was given.
     predicted : float32 [N]; NaN where only masks were asked for.
-    mask_ratio : float32 [N], Σ mask / L of each window; None without a mask.
+    mask_ratio : float32 [N], Σ mask / L of each window, or of the peaks that stand for one; None
+        without either.
     masks : None without a mask, or where they were not asked for.
     """
 
@@ -193,18 +197,20 @@ def run(
     predicted, ratios = np.full((2, count), np.nan, np.float32)
     writer = _writer(network, folder, count, length)
     for i in range(count):
-        out = run_network(network.network, examples.batch([i], length).to(device))
+        batch = examples.batch([i], length).to(device)
+        out = run_network(network.network, batch)
         predicted[i] = out.prediction.float().item()
         if not np.isfinite(predicted[i]):
             raise InputError(
                 f"{network.path} gives no finite expression for {examples.table[i].name}; its "
                 "weights are damaged: convert or train it again."
             )
-        if out.mask is not None:
-            ratios[i] = out.mask.float().mean().item()
-            if writer is not None:
-                assert out.alpha is not None and out.beta is not None
-                writer.add(i, out.alpha, out.beta, out.mask)
+        mask = batch.peaks if isinstance(network.network, PeakMasked) else out.mask
+        if mask is not None:
+            ratios[i] = mask.float().mean().item()
+        if writer is not None:
+            assert out.mask is not None and out.alpha is not None and out.beta is not None
+            writer.add(i, out.alpha, out.beta, out.mask)
         if progress:
             progress((i + 1) / count, f"{stage}: window {i + 1:,} of {count:,}")
     masks = None if writer is None else writer.masks()

@@ -1,5 +1,6 @@
 """How near tilting a trained mask to another prior comes to training with that prior."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,23 +68,27 @@ def sweep_rows(
 ) -> list[dict[str, Any]]:
     """Compare each network's mask, tilted to the prior of each other one, with that one's mask.
 
+    A prior has a mean and a strength, a + b. Tilted is to both of the other network's, and, where
+    its strength is another, to its mean alone, as the app's slider does.
+
     Returns
     -------
     list of dict
-        One row an ordered pair, and one for each network with itself (no tilt): model, model_id,
-        seed, prior_mean and prior_strength (a + b) of the tilted network, other_id, to_mean and
-        to_strength of the one trained with that prior, split, correlation (Pearson's r of the
-        means, over the bases on the chromosome outside promoters), untilted_correlation (before the
-        tilt), tilted_ratio and trained_ratio (mean of the means there), auprc_tilted and
-        auprc_trained (None without planted truth).
+        One row an ordered pair and tilt, and one for each network with itself (no tilt): model,
+        model_id, seed, prior_mean and prior_strength of the tilted network, other_id of the one it
+        stands beside, to_mean and to_strength of the prior tilted to, split, correlation (Pearson's
+        r of the means, over the bases on the chromosome outside promoters), untilted_correlation
+        (before the tilt), tilted_ratio and trained_ratio (mean of the means there), auprc_tilted
+        and auprc_trained (None without planted truth).
     """
     areas = {
         one.network.id: _area(one.masks, None, planted) for one in group if planted is not None
     }
     pairs = [(one, other) for one in group for other in group]
+    tilts = [(*pair, to) for pair in pairs for to in _priors(pair[0].prior, pair[1].prior)]
     rows = []
-    for number, (one, other) in enumerate(pairs):
-        tilt = None if one is other else (one.prior, other.prior)
+    for number, (one, other, to) in enumerate(tilts):
+        tilt = None if one is other else (one.prior, to)
         sums = np.zeros((3, 3))  # of products of 1, the one's mean and the other's
         before = np.zeros((3, 3))
         for i in range(len(examples)):
@@ -93,15 +98,15 @@ def sweep_rows(
                 mean = one.masks.mean(i, prior)[counted].astype(np.float64)
                 values = np.stack([np.ones_like(mean), mean, trained])
                 total += values @ values.T
-            progress((number + (i + 1) / len(examples)) / len(pairs))
+            progress((number + (i + 1) / len(examples)) / len(tilts))
         rows.append(
             {
                 **one.network.label,
                 "prior_mean": one.prior.mean,
                 "prior_strength": one.prior.strength,
                 "other_id": other.network.id,
-                "to_mean": other.prior.mean,
-                "to_strength": other.prior.strength,
+                "to_mean": to.mean,
+                "to_strength": to.strength,
                 "split": split,
                 "correlation": _correlation(sums),
                 "untilted_correlation": _correlation(before),
@@ -112,6 +117,13 @@ def sweep_rows(
             }
         )
     return rows
+
+
+def _priors(own: BetaPrior, other: BetaPrior) -> list[BetaPrior]:
+    """Return what to tilt to: the other prior, and its mean at one's own strength."""
+    if math.isclose(own.strength, other.strength):
+        return [other]
+    return [other, BetaPrior.from_mean(other.mean, own.strength)]
 
 
 def _counted(dataset: Dataset, examples: Examples, i: int) -> NDArray[np.bool_]:

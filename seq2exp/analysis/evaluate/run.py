@@ -49,13 +49,16 @@ def evaluate(
         No model, two models of one id, or a data set that lacks what is asked for.
     """
     options = options or Options()
+    if out.exists() and not out.is_dir():
+        raise InputError(f"The results go into a folder, and {out} is a file; name another one.")
     device = _device(options.device)
     networks = [Network.load(path) for path in models]
     _check(networks, options)
     dataset = Dataset.load(dataset_path, root=root)
-    cells = list(options.cells or [n for n, c in dataset.cells.items() if c.table is not None])
+    measured = [name for name, cell in dataset.cells.items() if cell.table is not None]
+    cells = list(dict.fromkeys(options.cells or measured))
     whole = examples(dataset, options.split, cells, options.length, progress)
-    found = Found()
+    found = Found(notes=_notes(networks, dataset, options))
     with tempfile.TemporaryDirectory(prefix="evaluate-", dir=cache_dir()) as scratch:
         steps = Steps(dataset, cells, whole, options, device, Path(scratch), found, progress)
         steps.judge_signals()
@@ -111,6 +114,24 @@ def _check(networks: Sequence[Network], options: Options) -> None:
             raise InputError(f"A window of {cut:,} bp does not work; cut to an even length.")
     if options.replicates < 1:
         raise InputError(f"{options.replicates} resamples give no interval; use 1,000.")
+    if options.seed < 0:
+        raise InputError(f"The seed {options.seed} is below 0; use a whole number from 0 on.")
+
+
+def _notes(networks: Sequence[Network], dataset: Dataset, options: Options) -> list[str]:
+    """Say what keeps the numbers from being those of unseen genes of the models' own data."""
+    notes = []
+    if options.split == "train":
+        notes.append("These are the chromosomes that models are trained on: no number here is new.")
+    for network in networks:
+        trained = network.card.get("dataset") or {}
+        if trained.get("digest") not in (None, dataset.digest):
+            other = f"{trained.get('name', 'without a name')} ({str(trained['digest'])[:12]})"
+            notes.append(
+                f"{network.title} was trained on other data, {other}; its training genes may be "
+                "among these."
+            )
+    return notes
 
 
 def _device(name: str) -> torch.device:

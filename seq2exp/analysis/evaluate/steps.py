@@ -1,6 +1,7 @@
 """The steps of one evaluation: signals first, then model after model, then models together."""
 
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -157,7 +158,7 @@ class Steps:
                 f"The mask of {network.title} is not judged: its window has {own:,} bp, not "
                 f"{self.examples.length:,}."
             )
-        folder = self.scratch / network.id
+        folder = Path(tempfile.mkdtemp(dir=self.scratch))  # an id may be any text
         with network.on(self.device, options.scan):
             with self._clock(network.id, "network"):
                 outputs = run(

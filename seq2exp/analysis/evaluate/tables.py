@@ -18,6 +18,8 @@ from seq2exp.analysis.results import title
 
 PUBLISHED_CELLS = ("K562", "GM12878")
 PUBLISHED = "published, real data"
+#: Of fewer regulated pairs an area under the precision-recall curve is not worth reading.
+FEW = 10
 
 _PUBLISHED_METRICS = {"mse": "MSE", "pearson": "r"}
 _FIT = {"mse": 4, "mae": 4, "pearson": 4, "spearman": 4}  # metric → digits
@@ -142,12 +144,14 @@ def priors_table(priors: pd.DataFrame) -> str:
     """Return how near tilting a mask comes to training at another prior."""
     text = (
         "A mask tilted to another prior without training, beside the mask of the "
-        "model that was trained with that prior. r is over bases outside promoters.\n\n"
+        "model that was trained at that mean. Where the strength (pseudo-observations) stays as "
+        "it was, the tilt is that of the app's slider. r is over bases outside promoters.\n\n"
     )
     rows = [
         {
             "Trained at": f"{row['prior_mean']:.3g}",
             "Tilted to": f"{row['to_mean']:.3g}",
+            "Strength": f"{row['prior_strength']:.3g} → {row['to_strength']:.3g}",
             "Model": row["model_id"],
             "Beside": row["other_id"],
             "r of means": number(row["correlation"]),
@@ -167,7 +171,8 @@ def crispri_tables(crispri: pd.DataFrame) -> str:
     """Return how scores tell the pairs that changed expression, a table a kind of pairs."""
     text = (
         "Area under the precision-recall curve of pairs within 100 kb, the public "
-        "benchmark's overlap rules. A random score reaches the share of regulated pairs.\n\n"
+        "benchmark's overlap rules (ABC: summed; learned elements: the highest). A random score "
+        "reaches the share of regulated pairs.\n\n"
     )
     for (cell, pairs), part in crispri.groupby(["cell", "pairs"], sort=False):
         first = part.iloc[0]
@@ -176,6 +181,8 @@ def crispri_tables(crispri: pd.DataFrame) -> str:
             f"### {cell}, {pairs}: {first['n_pairs']:,} pairs, {first['n_positive']:,} regulated "
             f"({share:.1%})\n\n"
         )
+        if first["n_positive"] < FEW:
+            text += f"Fewer than {FEW} regulated pairs: these areas say next to nothing.\n\n"
         rows = [
             {
                 "Score": row["score"],

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,10 +53,14 @@ def evaluate_runs(
     Raises
     ------
     InputError
-        No run to evaluate, or one that is not what the plan says.
+        No run to evaluate, one that is not what the plan says, or runs trained on different data.
     """
-    there = [run for run in plan.runs if planned_card(folder, run) is not None]
-    evaluated = {run.id: model_path(folder, run) for run in there if run.group in EVALUATED}
+    there = _cards(plan.runs, folder)
+    evaluated = {
+        run.id: model_path(folder, run)
+        for run in plan.runs
+        if run.id in there and run.group in EVALUATED
+    }
     if not evaluated:
         raise InputError(f"No system of {plan.path} is in {folder}: train one first.")
     about = evaluate(
@@ -73,20 +78,46 @@ def evaluate_runs(
     return about
 
 
+def _cards(runs: Sequence[Run], folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the cards of the runs that are there, by id.
+
+    Raises
+    ------
+    InputError
+        As `planned_card`, or runs trained on different data; names those that the fewest share
+        theirs with.
+    """
+    found = {}
+    for run in runs:
+        card = planned_card(folder, run)
+        if card is not None:
+            found[run.id] = card
+    digests = {name: (card.get("dataset") or {}).get("digest") for name, card in found.items()}
+    counted = Counter(digests.values())
+    if len(counted) > 1:
+        usual, count = counted.most_common(1)[0]
+        odd = [name for name, digest in digests.items() if digest != usual]
+        rest = next(name for name, digest in digests.items() if digest == usual)
+        raise InputError(
+            f"In {folder}, {', '.join(odd)} were trained on another build of the data than {rest}"
+            f"{f' and {count - 1} more' if count > 1 else ''}, so they cannot be compared: move "
+            "them away and train them anew."
+        )
+    return found
+
+
 def _collect(runs: Sequence[Run], folder: Path, out: Path) -> None:
     """Write the cards and logs of the runs that are there into a new folder."""
+    cards = _cards(runs, folder)
     with atomic_path(out) as draft:
         draft.mkdir()
-        for run in runs:
-            card = planned_card(folder, run)
-            if card is None:
-                continue
+        for name, card in cards.items():
             text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
-            (draft / f"{run.id}.json").write_text(text, encoding="utf-8")
-            log = model_path(folder, run).with_suffix(LOG)
+            (draft / f"{name}.json").write_text(text, encoding="utf-8")
+            log = folder / f"{name}{LOG}"
             if log.exists():
                 short = thinned(log.read_text(encoding="utf-8"), LOG_BYTES)
-                (draft / f"{run.id}{LOG}").write_text(short, encoding="utf-8")
+                (draft / f"{name}{LOG}").write_text(short, encoding="utf-8")
 
 
 def thinned(text: str, limit: int) -> str:

@@ -58,7 +58,9 @@ class Run:
             planned["from"] = self.source
             found["from"] = (card.get("from") or {}).get("id")
         if self.cells is not None:
-            planned["cells"], found["cells"] = list(self.cells), card.get("cells")
+            found["cells"] = card.get("cells")
+            spelled = {name.lower(): name for name in found["cells"] or ()}
+            planned["cells"] = [spelled.get(name.lower(), name) for name in self.cells]
         training = card.get("training") or {}
         usual = preset_for(self.model, self.preset)
         phases = plan(config, usual, self.wishes, int(training.get("examples", 1)))

@@ -30,6 +30,7 @@
         runs: [soft-p05]
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -40,10 +41,17 @@ import yaml
 from seq2exp.analysis.study.plan import GROUPS, Note, Plan, Run
 from seq2exp.errors import InputError, nearest
 from seq2exp.model.registry import entry
-from seq2exp.training.phases import Wishes
+from seq2exp.training.phases import Wishes, check_seed
 
 _WISHES = tuple(item.name for item in fields(Wishes))
 _OPTIONS = ("model", "preset", "set", "from", "cells", *_WISHES)
+_KINDS: dict[str, tuple[type, str]] = {
+    **dict.fromkeys(("preset", "base", "from"), (str, "a text")),
+    "seeds": (list, "a list of whole numbers"),
+    "cells": (list, "a list of names"),
+    "set": (dict, "names with values"),
+}
+_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _KEYS = ("id", "group", "reason", "base", "seed", "seeds", *_OPTIONS)
 
 
@@ -74,7 +82,10 @@ def load_plan(path: str | Path) -> Plan:
     for name in ids:
         if ids.count(name) > 1:
             raise InputError(f"{path} has two runs {name!r}; give each an id of its own.")
-    notes = tuple(_note(item, {*ids, *settings}, path) for item in content.get("notes") or [])
+    noted = content.get("notes") or []
+    if not isinstance(noted, list):
+        raise InputError(f"The plan {path} needs a list of notes under 'notes'.")
+    notes = tuple(_note(item, {*ids, *settings}, path) for item in noted)
     title, about = str(content.get("title", path.stem)), str(content.get("about") or "")
     return Plan(path, title, " ".join(about.split()), tuple(runs), notes)
 
@@ -84,8 +95,14 @@ def _runs(item: Any, defaults: Mapping[str, Any], before: list[Run], path: Path)
     if not isinstance(item, dict) or not isinstance(item.get("id"), str):
         raise InputError(f"{path}: every run needs an id; {str(item)[:60]} has none.")
     where = f"{path}: run {item['id']}"
+    if not _ID.fullmatch(item["id"]):
+        raise InputError(
+            f"{path}: the run id {item['id']!r} cannot name a file; use letters, digits, '.', '_' "
+            "and '-', not '.' first."
+        )
     _known(item, _KEYS, where)
     values = {**defaults, **item}
+    _check_kinds(values, where)
     for name in ("group", "reason", "model"):
         if not isinstance(values.get(name), str):
             raise InputError(f"{where} needs a {name}.")
@@ -93,7 +110,7 @@ def _runs(item: Any, defaults: Mapping[str, Any], before: list[Run], path: Path)
         raise InputError(f"{where}: {values['group']!r} is no group; use {', '.join(GROUPS)}.")
     entry(values["model"])
     seeds = values.get("seeds")
-    if (seeds is None) == ("seed" not in values):
+    if (seeds is None) == ("seed" not in values) or seeds == []:
         raise InputError(f"{where} needs either a seed or a list of seeds.")
     base = values.get("base")
     if values["group"] != "system" and base is None:
@@ -101,38 +118,50 @@ def _runs(item: Any, defaults: Mapping[str, Any], before: list[Run], path: Path)
     if base is not None and base not in {run.setting for run in before}:
         raise InputError(f"{where}: its base {base!r} does not stand before it.")
     for seed in [values["seed"]] if seeds is None else seeds:
-        run = Run(
-            id=values["id"] if seeds is None else f"{values['id']}-s{seed}",
-            setting=values["id"],
-            group=values["group"],
-            reason=" ".join(values["reason"].split()),
-            model=values["model"],
-            preset=str(values.get("preset", "paper")),
-            seed=int(seed),
-            cells=tuple(values["cells"]) if values.get("cells") else None,
-            wishes=Wishes(**{name: values[name] for name in _WISHES if name in values}),
-            switches=dict(values.get("set") or {}),
-            source=_source(values, int(seed), before, where),
-            base=base,
-        )
         try:
+            check_seed(seed)
+            run = Run(
+                id=values["id"] if seeds is None else f"{values['id']}-s{seed}",
+                setting=values["id"],
+                group=values["group"],
+                reason=" ".join(values["reason"].split()),
+                model=values["model"],
+                preset=values.get("preset") or "paper",
+                seed=seed,
+                cells=tuple(dict.fromkeys(values.get("cells") or ())) or None,
+                wishes=Wishes(**{name: values[name] for name in _WISHES if name in values}),
+                switches=dict(values.get("set") or {}),
+                source=_source(values, seed, before),
+                base=base,
+            )
             run.options()
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
         yield run
 
 
-def _source(values: Mapping[str, Any], seed: int, before: list[Run], where: str) -> str | None:
+def _check_kinds(values: Mapping[str, Any], where: str) -> None:
+    """Refuse what is no text, list or mapping where one is needed; nothing counts as left out."""
+    for name, (kind, words) in _KINDS.items():
+        value = values.get(name)
+        fits = value is None or isinstance(value, kind)
+        if fits and name in ("cells", "set"):
+            fits = all(isinstance(part, str) for part in value or ())
+        if not fits:
+            raise InputError(f"{where}: its {name} is {value!r}; write {words}.")
+
+
+def _source(values: Mapping[str, Any], seed: int, before: list[Run]) -> str | None:
     """Return the id of the run whose mask is taken."""
     if (values["model"] == "seq2exp-retrain") != ("from" in values):
-        raise InputError(f"{where}: seq2exp-retrain, and nothing else, needs a 'from'.")
+        raise InputError("seq2exp-retrain, and nothing else, needs a 'from'.")
     if "from" not in values:
         return None
     name = values["from"]
     for run in before:
         if run.id == name or (run.setting == name and run.seed == seed):
             return run.id
-    raise InputError(f"{where}: no run {name!r} of seed {seed} stands before it to start from.")
+    raise InputError(f"no run {name!r} of seed {seed} stands before it to start from.")
 
 
 def _note(item: Any, known: set[str], path: Path) -> Note:
@@ -140,11 +169,13 @@ def _note(item: Any, known: set[str], path: Path) -> Note:
     if not isinstance(values, dict) or not isinstance(values.get("text"), str):
         raise InputError(f"{path}: a note needs a text; {str(item)[:60]} has none.")
     _known(values, ("text", "runs"), f"{path}: a note")
-    runs = tuple(values.get("runs") or ())
-    for name in runs:
+    runs = values.get("runs") or []
+    if not isinstance(runs, list):
+        raise InputError(f"{path}: a note's runs are {runs!r}; write a list of ids.")
+    for name in map(str, runs):
         if name not in known:
             raise InputError(f"{path}: a note names the run {name!r}; {nearest(name, known)}")
-    return Note(" ".join(values["text"].split()), runs)
+    return Note(" ".join(values["text"].split()), tuple(map(str, runs)))
 
 
 def _known(values: Any, known: tuple[str, ...], where: str) -> None:

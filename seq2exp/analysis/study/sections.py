@@ -79,7 +79,12 @@ def prediction(study: Contents) -> str:
                 for place in (PUBLISHED_CELLS if cell == ALL else ())
                 for metric, head in _PUBLISHED_METRICS.items()
             }
-            start = {"System": row["system"], "Seeds": str(row["seeds"]), "n": f"{row['n']:,}"}
+            start = {
+                "System": row["system"],
+                "Window": f"{row['window']:,} bp",
+                "Seeds": str(row["seeds"]),
+                "n": f"{row['n']:,}",
+            }
             rows.append({**start, **own, **said})
         text += f"### {'All cell types' if cell == ALL else cell}\n\n{markdown(rows)}\n"
     return text
@@ -134,7 +139,7 @@ def priors(study: Contents) -> str:
             "Mask ratio": number(row["mask_ratio"], 4),
             "AUPRC, raw": interval(row["auprc"], row["low"], row["high"]),
         }
-        for row in prior_sweep(cards, fit, truth).to_dict("records")
+        for row in prior_sweep(cards, fit, truth, study.split).to_dict("records")
     ]
     text = f"Trained at several priors; {study.split} chromosomes.\n\n{markdown(rows)}\n"
     tilted = None if study.results is None else study.results.priors

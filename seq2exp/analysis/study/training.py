@@ -1,6 +1,8 @@
 """Training what a study's plan lists and is not there yet."""
 
 import json
+import sys
+import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 
 from seq2exp.analysis.study.plan import Plan, Run
 from seq2exp.errors import InputError
-from seq2exp.files import atomic_path
+from seq2exp.files import atomic_path, digest
 from seq2exp.model.checkpoint import SUFFIX, card_path, read_card
 from seq2exp.training.devices import Devices
 from seq2exp.training.examples import Progress
@@ -36,7 +38,8 @@ def planned_card(folder: Path, run: Run) -> dict[str, Any] | None:
     Raises
     ------
     InputError
-        A model of this name that is not what the plan says.
+        A model of this name that is not what the plan says, or whose mask is that of other weights
+        than the run has whose mask it takes.
     """
     path = model_path(folder, run)
     if not path.exists() or not card_path(path).exists():
@@ -48,6 +51,13 @@ def planned_card(folder: Path, run: Run) -> dict[str, Any] | None:
             f"{path} is not the run that the plan describes ({', '.join(wrong[:4])}): move it "
             "away, or give the run in the plan another id."
         )
+    if run.source is not None:
+        source = folder / f"{run.source}{SUFFIX}"
+        if source.exists() and (card.get("from") or {}).get("sha256") != digest(source):
+            raise InputError(
+                f"{path} takes its mask from another {run.source} than {source} is now: move it "
+                "away, so that it can be trained anew."
+            )
     return card
 
 
@@ -65,7 +75,8 @@ def train_runs(
 ) -> list[Trained]:
     """Train the runs of a plan that are not in a folder yet, one after another.
 
-    Interrupted ones are resumed. A run that cannot be trained does not keep others from it.
+    Interrupted ones are resumed. A run that cannot be trained does not keep others from it; of one
+    that ends with an error that nobody foresaw, the traceback goes to stderr.
 
     Parameters
     ----------
@@ -98,11 +109,16 @@ def train_runs(
                 root=root,
                 progress=progress,
             )
+            if machine:
+                _add(card_path(out), {"machine": dict(machine)})
         except InputError as error:
             found.append(Trained(run, str(error), failed=True))
             continue
-        if machine:
-            _add(card_path(out), {"machine": dict(machine)})
+        except Exception as error:
+            traceback.print_exc(file=sys.stderr)
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            found.append(Trained(run, f"{said} (its traceback is on stderr)", failed=True))
+            continue
         found.append(Trained(run, "resumed" if resume else "trained"))
     return found
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from seq2exp.errors import InputError, nearest
 from seq2exp.genome.window import PROMOTER, WINDOW
+from seq2exp.model.kinds import check_kinds
 
 _LAYERED = {
     "paper": {"width": 128, "layers": 4, "hidden": 128},
@@ -61,6 +62,7 @@ class BaselineConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that no network can have."""
+        check_kinds(self, "Baseline setting")
         if self.name not in SIZES:
             raise InputError(f"Unknown baseline {self.name!r}; {nearest(self.name, SIZES)}")
         for name in ("width", "layers", "hidden", "window", "promoter"):
@@ -115,7 +117,4 @@ class BaselineConfig:
         for name in ("name", "width", "layers"):
             if name not in values:
                 raise InputError(f"The baseline's settings lack {name!r}; add it.")
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise InputError(f"A baseline setting has the wrong kind of value: {error}.") from error
+        return cls(**values)
