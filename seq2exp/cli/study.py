@@ -112,6 +112,22 @@ def evaluate(
 
 
 @app.command()
+def collect(
+    runs: Runs,
+    plan: PlanFile = PLAN,
+    results: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder that 'study evaluate' filled.")
+    ] = RESULTS,
+) -> None:
+    """Keep cards and logs of ablations that were trained since the evaluation."""
+    from seq2exp.analysis.study.collect import collect_runs
+    from seq2exp.analysis.study.reading import load_plan
+
+    collect_runs(load_plan(plan), runs, results)
+    print(results)
+
+
+@app.command()
 def report(
     plan: PlanFile = PLAN,
     results: Annotated[

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from seq2exp import cli
-from seq2exp.analysis.study.collect import evaluate_runs
+from seq2exp.analysis.study.collect import collect_runs, evaluate_runs
 from seq2exp.analysis.study.document import report
 from seq2exp.analysis.study.reading import load_plan
 from seq2exp.analysis.study.training import train_runs
@@ -202,6 +202,20 @@ def test_systems_are_evaluated_and_all_cards_are_kept(collected):
     assert names == [f"{name}{end}" for name in ids for end in (".json", ".log.csv")]
     draws = pd.read_parquet(out / "draws.parquet")
     assert {len(row) for row in draws["draws"]} == {10}
+
+
+def test_ablations_trained_since_are_collected(trained, collected, tmp_path, capsys):
+    plan, runs, *_ = trained
+    out = tmp_path / "results"
+    shutil.copytree(collected[1], out)
+    before = {path.name: path.read_bytes() for path in (out / "runs").iterdir()}
+    (out / "runs" / "strict.json").unlink()
+    with pytest.raises(SystemExit) as end:
+        cli.main(["study", "collect", str(plan.path), "--runs", str(runs), "--results", str(out)])
+    assert end.value.code == 0 and capsys.readouterr().out == f"{out}\n"
+    assert {path.name: path.read_bytes() for path in (out / "runs").iterdir()} == before
+    with pytest.raises(InputError, match="no results of an evaluation"):
+        collect_runs(plan, runs, tmp_path)
 
 
 def test_the_report_is_made_from_the_results_alone(collected, small):

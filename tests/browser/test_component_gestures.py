@@ -60,7 +60,7 @@ def test_dragging_pans_and_python_learns_of_it(user: Component) -> None:
     after = user.view()
     assert after[1] - after[0] == 100_000
     assert abs(after[0] - before[0] - 20_000) < 500
-    assert user.server()["view"] == after
+    user.until(lambda: user.server()["view"] == after)
     # Against the edge the view stops and keeps its width.
     user.drag(user.at(after[0] + 5_000), user.at(after[1] - 1_000))
     user.settle()
@@ -75,7 +75,7 @@ def test_the_view_on_screen_survives_new_data_of_an_older_view(user: Component) 
         user.page.wait_for_timeout(140)
     user.settle()
     assert user.view() == [TSS - 6_250, TSS + 6_250]
-    assert user.server()["view"] == user.view()
+    user.until(lambda: user.server()["view"] == user.view())
     user.page.get_by_role("button", name="Go to the TSS").click()
     user.until(lambda: user.view() == [TSS - 5_000, TSS + 5_000])
 

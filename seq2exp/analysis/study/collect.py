@@ -72,10 +72,33 @@ def evaluate_runs(
         command=command,
         progress=progress,
     )
-    # An evaluation takes an hour; ablations that were trained in the meantime count.
+    collect_runs(plan, folder, out)
+    return about
+
+
+def collect_runs(plan: Plan, folder: Path, out: Path) -> None:
+    """Keep cards and logs of what was evaluated, and of the ablations that are there by now.
+
+    An evaluation takes an hour, and ablations need none: they are judged by their cards.
+
+    Parameters
+    ----------
+    folder, out : as in `evaluate_runs`, which has filled `out`.
+
+    Raises
+    ------
+    InputError
+        No results, a run that is not what the plan says, or runs trained on different data.
+    """
+    try:
+        about = json.loads((out / "evaluate.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{out} has no results of an evaluation ({error}): run `seq2exp study evaluate` first."
+        ) from None
+    evaluated = set(about["models"])
     kept = [run for run in plan.runs if run.id in evaluated or run.group not in EVALUATED]
     _collect(kept, folder, out / RUNS)
-    return about
 
 
 def _cards(runs: Sequence[Run], folder: Path) -> dict[str, dict[str, Any]]:
