@@ -65,8 +65,7 @@ class Options:
 def sections(options: Options, progress: Progress) -> Iterator[Section]:
     """Yield the table: a batch of the loader beside a training step."""
     dataset = Dataset.load(options.dataset, root=options.root or None)
-    cells = [name for name, cell in dataset.cells.items() if cell.expression is not None]
-    cached = examples(dataset, "train", cells, options.length, progress)
+    cached = examples(dataset, "train", dataset.measured_cells(), options.length, progress)
     cuda = options.device == "cuda"
     cut = Compaction(options.compact, PROMOTER, BACKGROUND) if options.compact else None
     batches = Batches(

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -204,6 +205,18 @@ class Dataset:
         if same:
             return self.cells[same[0]]
         raise InputError(f"{self.name} has no cell type '{name}'; {nearest(name, self.cells)}")
+
+    def measured_cells(self, asked: Iterable[str] | None = None) -> list[str]:
+        """Return the names of cell types, each once; None: of all that have an expression table.
+
+        Raises
+        ------
+        InputError
+            For an unknown one, naming the nearest.
+        """
+        if asked is None:
+            return [name for name, cell in self.cells.items() if cell.table is not None]
+        return list(dict.fromkeys(self.cell(name).name for name in asked))
 
     def _placed(self, gene: Gene) -> Gene:
         """Return the gene with the TSS an expression table gives it."""

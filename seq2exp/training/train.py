@@ -103,9 +103,7 @@ def train(
     mask_from = _mask_source(model, source, switches)
     config: Any = mask_from.config if mask_from else configure(model, preset, switches)
     dataset = Dataset.load(dataset_path, root=root)
-    if cells is None:
-        cells = [name for name, cell in dataset.cells.items() if cell.expression is not None]
-    cells = list(dict.fromkeys(dataset.cell(name).name for name in cells))
+    cells = dataset.measured_cells(cells)
     calibrated_on = usual.calibrate if wishes.calibrate is None else wishes.calibrate
     phases = plan(config, usual, wishes, len(members(dataset, "train", cells)))
     run = Run(

@@ -307,7 +307,8 @@ def test_a_card_names_no_place_on_disk(models, evaluation_demo, tmp_path):
     model, card = load_any(models[0])
     of = {"dataset": {"name": "Another", "digest": "0" * 64}}
     save_model(tmp_path / "odd.safetensors", model, {**card, "id": str(mine), **of})
-    options = Options(cells=list(CELLS[:1]) * 2, cuts=(), length=4_000, replicates=2)
+    twice = [CELLS[0], CELLS[0].upper()]
+    options = Options(cells=twice, cuts=(), length=4_000, replicates=2)
     about = evaluate([tmp_path / "odd.safetensors"], evaluation_demo, tmp_path / "out", options)
     assert (mine / "thesis.txt").exists()
     assert about["cells"] == [CELLS[0]]

@@ -85,37 +85,38 @@ def sweep_rows(
         one.network.id: _area(one.masks, None, planted) for one in group if planted is not None
     }
     pairs = [(one, other) for one in group for other in group]
-    tilts = [(*pair, to) for pair in pairs for to in _priors(pair[0].prior, pair[1].prior)]
     rows = []
-    for number, (one, other, to) in enumerate(tilts):
-        tilt = None if one is other else (one.prior, to)
-        sums = np.zeros((3, 3))  # of products of 1, the one's mean and the other's
-        before = np.zeros((3, 3))
+    for number, (one, other) in enumerate(pairs):
+        priors = _priors(one.prior, other.prior)
+        tilts = [None if one is other else (one.prior, to) for to in priors]
+        # Of products of 1, the one's mean and the other's: before any tilt, and after each.
+        before, *after = np.zeros((1 + len(tilts), 3, 3))
         for i in range(len(examples)):
             counted = _counted(dataset, examples, i)
             trained = other.masks.mean(i)[counted].astype(np.float64)
-            for total, prior in ((sums, tilt), (before, None)):
+            for total, prior in zip((before, *after), (None, *tilts), strict=True):
                 mean = one.masks.mean(i, prior)[counted].astype(np.float64)
                 values = np.stack([np.ones_like(mean), mean, trained])
                 total += values @ values.T
-            progress((number + (i + 1) / len(examples)) / len(tilts))
-        rows.append(
-            {
-                **one.network.label,
-                "prior_mean": one.prior.mean,
-                "prior_strength": one.prior.strength,
-                "other_id": other.network.id,
-                "to_mean": to.mean,
-                "to_strength": to.strength,
-                "split": split,
-                "correlation": _correlation(sums),
-                "untilted_correlation": _correlation(before),
-                "tilted_ratio": float(sums[0, 1] / sums[0, 0]),
-                "trained_ratio": float(sums[0, 2] / sums[0, 0]),
-                "auprc_tilted": None if planted is None else _area(one.masks, tilt, planted),
-                "auprc_trained": areas.get(other.network.id),
-            }
-        )
+            progress((number + (i + 1) / len(examples)) / len(pairs))
+        for to, tilt, sums in zip(priors, tilts, after, strict=True):
+            rows.append(
+                {
+                    **one.network.label,
+                    "prior_mean": one.prior.mean,
+                    "prior_strength": one.prior.strength,
+                    "other_id": other.network.id,
+                    "to_mean": to.mean,
+                    "to_strength": to.strength,
+                    "split": split,
+                    "correlation": _correlation(sums),
+                    "untilted_correlation": _correlation(before),
+                    "tilted_ratio": float(sums[0, 1] / sums[0, 0]),
+                    "trained_ratio": float(sums[0, 2] / sums[0, 0]),
+                    "auprc_tilted": None if planted is None else _area(one.masks, tilt, planted),
+                    "auprc_trained": areas.get(other.network.id),
+                }
+            )
     return rows
 
 

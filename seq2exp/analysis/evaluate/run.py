@@ -55,8 +55,7 @@ def evaluate(
     networks = [Network.load(path) for path in models]
     _check(networks, options)
     dataset = Dataset.load(dataset_path, root=root)
-    measured = [name for name, cell in dataset.cells.items() if cell.table is not None]
-    cells = list(dict.fromkeys(options.cells or measured))
+    cells = dataset.measured_cells(options.cells or None)
     whole = examples(dataset, options.split, cells, options.length, progress)
     found = Found(notes=_notes(networks, dataset, options))
     with tempfile.TemporaryDirectory(prefix="evaluate-", dir=cache_dir()) as scratch:
