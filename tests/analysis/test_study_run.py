@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from seq2exp import cli
+from seq2exp.analysis.results import benchmarks_dir
 from seq2exp.analysis.study.collect import collect_runs, evaluate_runs
 from seq2exp.analysis.study.document import report
 from seq2exp.analysis.study.reading import load_plan
@@ -269,6 +270,18 @@ def test_the_report_on_the_command_line(collected, tmp_path, capsys):
         cli.main(["study", "report", str(plan.path), "--results", str(out), "--out", str(target)])
     assert end.value.code == 0 and capsys.readouterr().out == f"{target}\n"
     assert target.read_text().startswith("# A small study")
+
+
+def test_the_report_of_the_repository_is_made_from_what_it_holds(tmp_path, monkeypatch):
+    monkeypatch.chdir(benchmarks_dir().parents[1])
+    kept, results = benchmarks_dir(), tmp_path / "demo"
+    shutil.copytree(kept / "demo", results, ignore=shutil.ignore_patterns("runs"))
+    plan = load_plan(kept / "demo-study.yaml")
+    with pytest.raises(InputError, match=r"holds no cards of .*: fill it with 'seq2exp study coll"):
+        report(plan, results)
+    collect_runs(plan, kept / "demo-runs", results)
+    made = report(plan, results).partition("\n\n")[2]
+    assert (kept / "demo-study.md").read_text().endswith(made)
 
 
 def test_nothing_can_be_reported_of_nothing(trained, tmp_path):

@@ -27,10 +27,11 @@ def report(plan: Plan, folder: Path, command: str = "") -> str:
         There is no such folder, or a file in it that cannot be read.
     """
     study = Contents.load(plan, folder)
-    if not study.cards and study.results is None:
+    if not study.cards:
+        missing, fill = ("no cards of", "collect") if study.results else ("nothing of", "evaluate")
         raise InputError(
-            f"{folder} holds nothing of the study {plan.path}: fill it with 'seq2exp study "
-            "evaluate'."
+            f"{folder} holds {missing} the study {plan.path}: fill it with 'seq2exp study {fill} "
+            "--runs …'."
         )
     made = f"Made by `{command}`; do not edit.\n\n" if command else ""
     parts = [f"# {plan.title}\n\n{made}{plan.about}".rstrip() + "\n\n"]
