@@ -33,14 +33,15 @@ def calibration(entry: ModelEntry, results: Results | None, problem: str = "") -
     `problem` says why there are no results, where that was said already.
     """
     predictions = None if results is None else results.predictions
-    if predictions is None or entry.id not in set(predictions["model_id"]):
+    name = "" if results is None else results.name_of(entry.id, entry.path)
+    if predictions is None or name not in set(predictions["model_id"]):
         if problem:
             st.caption("The predictions cannot be read; the message above says why.")
         else:
             st.info(f"There are no predictions of {entry.id} yet.", icon=":material/info:")
             make_results()
         return
-    own = predictions[predictions["model_id"] == entry.id].dropna(subset=["measured", "predicted"])
+    own = predictions[predictions["model_id"] == name].dropna(subset=["measured", "predicted"])
     left, right = st.columns([3, 2], gap="large")
     with right:
         split = choose_split(own, "points-split")

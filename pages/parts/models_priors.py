@@ -41,8 +41,10 @@ _TILT = {
 
 def priors(results: Results, entries: Mapping[str, ModelEntry]) -> None:
     """Show what soft models came to at several priors, and how near the slider comes to them."""
-    cards = {id: entry.card for id, entry in entries.items()}
+    names = {results.name_of(id, entry.path): id for id, entry in entries.items()}
+    cards = {name: entries[id].card for name, id in names.items() if name}
     sweep = prior_sweep(cards, results.fit, results.truth, "test")
+    sweep["model_id"] = sweep["model_id"].map(names)
     several = sweep["prior_mean"].nunique() > 1
     if not several and results.priors is None:
         st.info(

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pandas as pd
 
 import seq2exp
 from seq2exp.errors import InputError
+from seq2exp.files import digest
 from seq2exp.model.registry import NAMES
 
 #: What fills a folder of results.
-COMMAND = "seq2exp evaluate --dataset demo_full/dataset.yaml --out data/benchmarks/demo"
+COMMAND = "seq2exp evaluate --dataset demo_full/dataset.yaml --out data/benchmarks/mine"
 
 _FIX = "make the results anew with 'seq2exp evaluate'"
 
@@ -94,6 +96,21 @@ class Results:
         said = dataset.get("simulated") if isinstance(dataset, Mapping) else None
         said = self.about.get("simulated") if said is None else said
         return None if said is None else bool(said)
+
+    def name_of(self, model_id: str, weights: str | PathLike[str]) -> str:
+        """Return the id under which a model was evaluated, "" where other weights have its id.
+
+        A model that is shipped under another name than it was evaluated under is known by its
+        weights. Results that do not say what was in the files know models by their ids alone.
+        """
+        known = self.about.get("weights")
+        if not isinstance(known, Mapping):
+            return model_id
+        mine = digest(weights)
+        same = [str(name) for name, content in known.items() if content == mine]
+        if model_id in same or (not same and model_id not in known):
+            return model_id
+        return same[0] if same else ""
 
     @property
     def dataset_name(self) -> str:

@@ -18,7 +18,7 @@ from seq2exp.analysis.results import COLUMNS, benchmarks_dir, load_results
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.datasets.simulate.plan import CELLS
 from seq2exp.errors import InputError
-from seq2exp.files import cache_dir
+from seq2exp.files import cache_dir, digest
 from seq2exp.inference.predictor import Predictor
 from seq2exp.model.beta import BetaPrior
 from seq2exp.model.checkpoint import load_any, save_model
@@ -70,7 +70,7 @@ def found(run):
     return load_results(run[0])
 
 
-def test_all_tables_are_there_with_their_columns(run, found):
+def test_all_tables_are_there_with_their_columns(run, found, models):
     out, about, said = run
     assert not list(cache_dir().glob("evaluate-*"))
     for name in ("fit", "predictions", "truth"):
@@ -78,6 +78,7 @@ def test_all_tables_are_there_with_their_columns(run, found):
     assert not (out / "crispri.parquet").exists()
     assert found.about == json.loads(json.dumps(about))
     assert about["models"] == [name for name, *_ in MODELS]
+    assert about["weights"] == {path.stem: digest(path) for path in models}
     assert about["dataset"]["simulated"] and about["command"] == "seq2exp evaluate …"
     assert any(text.startswith("Running hard: window 1 of") for _, text in said)
     assert all(0 <= done <= 1 for done, _ in said)

@@ -1,6 +1,8 @@
 """Results read back and laid out, against what is counted by hand from the same rows."""
 
+import hashlib
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -25,6 +27,19 @@ def test_all_tables_are_read(found):
     assert len(found.predictions) == runs * 2 * len(GENES) * len(CELLS)
     assert found.simulated is True and found.dataset_name == "Simulated demo"
     assert len(found.published) == PUBLISHED.count("\n") - 1
+
+
+def test_a_model_is_known_by_its_weights(found, tmp_path):
+    files = {name: tmp_path / f"{name}.safetensors" for name in ("shipped", "changed", "new")}
+    for name, path in files.items():
+        path.write_text(name)
+    of = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    known = {"run-1": of["shipped"], "changed": "0" * 64, "twin": of["shipped"]}
+    there = replace(found, about={"weights": known})
+    names = {name: there.name_of(name, path) for name, path in files.items()}
+    assert names == {"shipped": "run-1", "changed": "", "new": "new"}
+    assert there.name_of("twin", files["shipped"]) == "twin"
+    assert found.name_of("changed", files["changed"]) == "changed"
 
 
 def test_a_folder_without_tables_has_no_results(tmp_path):

@@ -318,3 +318,19 @@ def test_the_shipped_models_are_shown(open_models, folder):
     app = open_models("--results", str(folder), models=root / "data" / "models")
     assert app.errors() == []
     assert "There are no predictions" in infos(app)
+
+
+def test_the_shipped_models_are_known_in_the_shipped_results(open_models):
+    """They were evaluated under the names of the study's runs."""
+    root = Path(__file__).resolve().parents[2] / "data"
+    app = open_models("--results", str(root / "benchmarks" / "demo"), models=root / "models")
+    assert app.errors() == [] and "There are no predictions" not in infos(app)
+    chosen = app.at.selectbox(key="model").value
+    points = table(app, f"{chosen}-test-predictions")
+    runs = {"demo-coupled": "coupled-s1"}
+    every = pd.read_parquet(root / "benchmarks" / "demo" / "predictions.parquet")
+    own = every[(every["model_id"] == runs[chosen]) & (every["split"] == "test")]
+    assert sorted(points["predicted"]) == sorted(own["predicted"])
+    sweep = table(open_tab(app, "results-tab", "Prior sweep"), "prior-sweep")
+    assert list(sweep["model_id"]) == ["demo-soft-p05", "demo-soft", "demo-soft-p20"]
+    assert sweep.notna().all(axis=None)

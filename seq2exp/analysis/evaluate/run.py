@@ -17,7 +17,7 @@ from seq2exp.analysis.evaluate.priors import Trained, sweeps
 from seq2exp.analysis.evaluate.steps import Steps
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.errors import InputError
-from seq2exp.files import cache_dir
+from seq2exp.files import cache_dir, digest
 from seq2exp.training.examples import Progress, examples
 
 
@@ -84,6 +84,7 @@ def evaluate(
         "length": options.length,
         "cuts": list(options.cuts),
         "models": [network.id for network in networks],
+        "weights": {network.id: digest(network.path) for network in networks},
         "macs3_ratio": None if steps.judging is None else steps.macs3_ratio,
         "bootstrap": {"over": "genes", "replicates": options.replicates, "seed": options.seed},
         "device": _described(device),
