@@ -26,11 +26,12 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the run away from the user's cache, unless one is asked for."""
+    """Keep the run away from the user's data, and from the cache unless one is asked for."""
     run = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         run = run.parent  # so that the demo and the kernels are made once for all processes
     os.environ.setdefault("SEQ2EXP_CACHE", str(run / "cache"))
+    os.environ["SEQ2EXP_DATA"] = str(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="session")

@@ -82,6 +82,13 @@ class Gene:
         """The span of all transcripts."""
         return Interval(self.chrom, self.start, self.end)
 
+    def from_tss(self, position: Any) -> Any:
+        """Return how far a 0-based position (or an array of them) lies from the TSS.
+
+        In bp along the gene; negative upstream.
+        """
+        return (position - self.tss) * (1 if self.strand == "+" else -1)
+
 
 _ATTRIBUTE = re.compile(r'\s*([\w.]+)\s+(?:"([^"]*)"|([^";\s]+))\s*;?')
 _GENE_ID = re.compile(r'(?:^|[;\s])gene_id\s+"?([^";]+)')

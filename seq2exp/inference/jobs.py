@@ -14,6 +14,10 @@ from typing import Any, Protocol
 
 from seq2exp.errors import InputError
 
+#: Before this much is done, nothing is said of how long the rest takes.
+_TELLING_SECONDS = 3.0
+_TELLING_FRACTION = 0.02
+
 
 class Progress(Protocol):
     """What the work calls now and then; it raises `Stopped` once the user asked to stop."""
@@ -69,6 +73,13 @@ class Job:
         if not self._started:
             return 0.0
         return (self._ended or time.monotonic()) - self._started
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest takes at the pace so far; None while too little is done to tell."""
+        if self.over or self.seconds < _TELLING_SECONDS or self.fraction < _TELLING_FRACTION:
+            return None
+        return self.seconds * (1 - self.fraction) / self.fraction
 
     def stop(self) -> None:
         """Ask the work to stop at its next progress call."""
@@ -140,9 +151,12 @@ class JobBoard:
             return job
 
     def find(self, key: Hashable) -> Job | None:
-        """Return the job of `key`, if there is one."""
+        """Return the job of `key`, if there is one; to look at it is to use it."""
         with self._lock:
-            return self._jobs.get(key)
+            job = self._jobs.get(key)
+            if job is not None:
+                self._jobs.move_to_end(key)
+            return job
 
     def forget(self, key: Hashable) -> None:
         """Drop the job of `key`, so that the next `start` begins anew."""

@@ -9,7 +9,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from seq2exp.errors import InputError
 from seq2exp.genome.window import Window
+from seq2exp.inference.progress import Progress, part_of
 from seq2exp.model.beta import BetaPrior, MaskPosterior
 from seq2exp.model.checkpoint import load_model, suggested_threshold
 from seq2exp.model.retrain import TOP, Retrained
@@ -29,9 +30,6 @@ logger = logging.getLogger(__name__)
 
 Mode = Literal["soft", "hard", "top"]
 MODES = ("soft", "hard", "top")
-
-#: Called as ``progress(fraction, text)``; the work stops where it raises.
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -232,6 +230,7 @@ class Predictor:
         prior: BetaPrior | None = None,
         posterior: MaskPosterior | None = None,
         progress: Progress | None = None,
+        closed: NDArray[np.bool_] | None = None,
     ) -> Prediction:
         """Return mask and expression of one window.
 
@@ -247,6 +246,8 @@ class Predictor:
             What `posterior` returned for this window, to spare the generator's run.
         progress
             Told of every layer; an exception it raises ends the work.
+        closed
+            bool [L], where the mask is closed whatever the rule makes of it, in the promoter, too.
 
         Raises
         ------
@@ -256,7 +257,7 @@ class Predictor:
         begun = time.perf_counter()
         share = 0.5 if posterior is None else 0.0
         if posterior is None:
-            posterior = self.posterior(window, _part(progress, 0.0, share))
+            posterior = self.posterior(window, part_of(progress, 0.0, share))
         rule, notes = self.applied(rule or self.default_rule)
         if prior is not None:
             lost = posterior.improper(prior)
@@ -267,7 +268,9 @@ class Predictor:
                 )
             posterior = posterior.retilt(prior)
         mask = rule.mask(posterior)
-        expression = self.express(window, mask, _part(progress, share, 1.0))
+        if closed is not None:
+            mask = np.where(closed, np.float32(0), mask)
+        expression = self.express(window, mask, part_of(progress, share, 1.0))
         return Prediction(
             expression=expression,
             posterior=posterior,
@@ -278,7 +281,7 @@ class Predictor:
             model_id=self.model_id,
             implementation=self.implementation,
             notes=notes,
-            warning=self._out_of_range(expression),
+            warning=self.out_of_range(expression),
         )
 
     def applied(self, rule: MaskRule) -> tuple[MaskRule, tuple[str, ...]]:
@@ -290,8 +293,8 @@ class Predictor:
             )
         return rule, ()
 
-    def _out_of_range(self, expression: float) -> str:
-        """Return what to say of a prediction far from every label of training."""
+    def out_of_range(self, expression: float) -> str:
+        """Return what to say of a prediction far from every label of training; "" of others."""
         known = self.card.get("label_range")
         if not known or known[0] - 1 <= expression <= known[1] + 1:
             return ""
@@ -300,6 +303,18 @@ class Predictor:
             f"from {known[0]:.3g} to {known[1]:.3g}. These inputs are unlike its training data; do "
             "not read it as an expression."
         )
+
+    @contextmanager
+    def alone(self) -> Iterator[torch.device]:
+        """Hold `model` for runs of one's own, gradients off; yields where its inputs must be.
+
+        Raises
+        ------
+        InputError
+            Where memory is short.
+        """
+        with self._running(self.model.generator, "", None):
+            yield self._device
 
     def _tensor(self, values: NDArray) -> torch.Tensor:
         """Return [1, ...] of an array, on the device."""
@@ -356,13 +371,6 @@ def _device(name: str) -> torch.device:
 
 def _positive(values: NDArray[np.float32]) -> bool:
     return bool(np.isfinite(values).all() and (values > 0).all())
-
-
-def _part(progress: Progress | None, low: float, high: float) -> Progress | None:
-    """Return a progress callback whose 0..1 is `low`..`high` of the whole."""
-    if progress is None:
-        return None
-    return lambda fraction, text: progress(low + (high - low) * fraction, text)
 
 
 @contextmanager

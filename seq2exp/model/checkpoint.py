@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from seq2exp.errors import InputError
-from seq2exp.files import atomic_path
+from seq2exp.files import atomic_path, digest
 from seq2exp.model.baselines import BaselineConfig
 from seq2exp.model.config import ModelConfig
 from seq2exp.model.registry import entry, network, read_config
@@ -42,6 +42,15 @@ class ModelEntry:
     def title(self) -> str:
         """What to call it on screen."""
         return str(self.card.get("title") or self.id)
+
+    @property
+    def content(self) -> str:
+        """What tells networks apart, wherever their files lie: weights, and the card's settings.
+
+        A card may describe a network of the same weights otherwise than their file does.
+        """
+        config = json.dumps(self.card.get("config"), sort_keys=True, default=str)
+        return f"{digest(self.path)} {config}"
 
 
 def card_path(path: str | PathLike[str]) -> Path:

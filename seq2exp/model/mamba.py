@@ -122,13 +122,14 @@ class Layer(nn.Module):
         scratch: fused.Scratch | None = None,
         rows: slice | None = None,
         gate: Tensor | None = None,
+        skipped: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return this layer's output and the residual it was added to, [B, L, d] each.
 
         Positions from `lengths` [B] on reach no other position. The normalised input is multiplied
-        by `gate` [B, L]. With `scratch` the layer runs as
-        one kernel, else as torch modules around the selective scan named `scan`. Only the results
-        of the positions `rows` are wanted, the others may be anything.
+        by `gate` [B, L]. With `scratch` the layer runs as one kernel, else as torch modules around
+        the selective scan named `scan`. Only the results of the positions `rows` are wanted, the
+        others may be anything. `skipped`, which takes the kernel, is as in `Backbone.forward`.
         """
         if scratch is not None:
             weights = self._weights()
@@ -136,7 +137,9 @@ class Layer(nn.Module):
                 return fused_gradient.bidirectional_layer(
                     x, residual, weights, lengths, scratch, gate
                 )
-            return fused.bidirectional_layer(x, residual, weights, lengths, scratch, rows, gate)
+            return fused.bidirectional_layer(
+                *(x, residual, weights, lengths, scratch, rows, gate), None, skipped
+            )
         valid = None
         if lengths is not None:
             at = torch.arange(x.shape[1], device=x.device)
@@ -189,6 +192,7 @@ class Backbone(nn.Module):
         lengths: Tensor | None = None,
         rows: slice | None = None,
         gate: Tensor | None = None,
+        skipped: Tensor | None = None,
     ) -> Tensor:
         """Return the hidden states [B, L, d], or those of the positions `rows`.
 
@@ -203,9 +207,13 @@ class Backbone(nn.Module):
         gate : Tensor [B, L] or None
             What every layer's normalised input is multiplied by: a position where it is 0 sends
             nothing to others. (The residual path carries each position's own input on.)
+        skipped : Tensor [B, L + 1] or None
+            How many positions were left out of x before each row and after the last, where
+            `leaves_out` allows it: those that send nothing, more than `reach` from all that do.
         """
         if self._fuses(x):
-            return self._run_fused(x, lengths, rows, gate)
+            return self._run_fused(x, lengths, rows, gate, skipped)
+        assert skipped is None
         residual = None
         again = self._recomputes(x)
         for layer in self.layers:
@@ -222,7 +230,12 @@ class Backbone(nn.Module):
         return self.norm_f(total if rows is None else total[:, rows])
 
     def _run_fused(
-        self, x: Tensor, lengths: Tensor | None, rows: slice | None, gate: Tensor | None
+        self,
+        x: Tensor,
+        lengths: Tensor | None,
+        rows: slice | None,
+        gate: Tensor | None,
+        skipped: Tensor | None,
     ) -> Tensor:
         residual = None
         gradient = torch.is_grad_enabled()
@@ -231,7 +244,7 @@ class Backbone(nn.Module):
         with fused.scratch(reuse=not gradient and not seen) as scratch:
             for layer in self.layers:
                 wanted = rows if layer is self.layers[-1] and not seen else None
-                x, residual = layer(x, residual, lengths, self.scan, scratch, wanted, gate)
+                x, residual = layer(x, residual, lengths, self.scan, scratch, wanted, gate, skipped)
             if rows is not None:
                 x, residual = x[:, rows], None if residual is None else residual[:, rows]
             kernel = fused_gradient if gradient else fused
@@ -245,6 +258,15 @@ class Backbone(nn.Module):
         if self.scan == "auto":
             return resolve_layer(device, *self._kind)
         return resolve(self.scan, device)
+
+    @property
+    def reach(self) -> int:
+        """How many positions further on a layer's convolution carries an input."""
+        return self._kind[1] - 1
+
+    def leaves_out(self, x: Tensor) -> bool:
+        """Tell whether positions that send nothing may be left out of inputs like x."""
+        return self._fuses(x) and not torch.is_grad_enabled()
 
     def _fuses(self, x: Tensor) -> bool:
         return (

@@ -24,6 +24,7 @@ from seq2exp.model.beta import (
     straight_through,
 )
 from seq2exp.model.config import ModelConfig
+from seq2exp.model.kept import compact, left_out, mean_of_run
 from seq2exp.model.mamba import Backbone
 from seq2exp.model.scan import check
 
@@ -195,61 +196,149 @@ class Seq2Exp(nn.Module):
         The soft variant multiplies by the mask. The hard one keeps what is >= its threshold, and
         reads nothing else.
         """
+        return self.express(self.pooled(one_hot, signals, mask), features)
+
+    def express(self, pooled: Tensor, features: Tensor) -> Tensor:
+        """Return log10(expression + 1), [B, 1], of what `pooled` gives and the features [B, 9]."""
+        return self.pToExpr(torch.cat([pooled, features.to(pooled.dtype)], 1)).float()
+
+    def pooled(self, one_hot: Tensor, signals: Tensor, mask: Tensor) -> Tensor:
+        """Return what the head reads of windows under `mask` [B, L], [B, d]."""
         self._check(one_hot, signals)
         mask = mask.to(self.mask_output.weight.dtype)  # float32, in mixed precision too
         length = one_hot.shape[1]
         part = self.promoter(length)
-        network = self.generator if self.encoder is None else self.encoder
         if self.config.variant == "soft":
-            inside = self.config.mask_at == "embedding"
-            x = self._embed(one_hot, signals, mask=mask if inside else None)  # [B, L, d]
-            gate = None if inside else mask
-            if self.config.pooling == "promoter":
-                pooled = network(x, rows=part, gate=gate).mean(1)  # [B, d]
-            else:
-                hidden = network(x, gate=gate)
-                least = self.config.pool_above
-                distal = (mask - least).clamp(min=0) / (1 - least)
-                distal[:, part] = 0
-                total = torch.einsum("bl,bld->bd", distal, hidden)
-                pooled = hidden[:, part].mean(1) + total / self.config.pool_bases
-        else:
-            keep = mask >= self.config.threshold  # [B, L]
-            at = keep.nonzero(as_tuple=True)  # what is dropped costs nothing from here on
-            factor = mask[at] if self.config.hard_apply == "compact_ste" else None
-            x = self._embed(one_hot[at], signals[at], at[1], length, factor)  # [kept, d]
-            kept, lengths = _compact(x, keep, at)  # [B, longest, d], [B]
-            hidden = network(kept, lengths if self.config.pad_invariant else None)
-            start = keep[:, : part.start].sum(1)  # the promoter follows what its left side keeps
-            pooled = _mean_of_run(hidden, start, keep[:, part].sum(1))
-        return self.pToExpr(torch.cat([pooled, features.to(pooled.dtype)], 1)).float()
+            return self._read_soft(one_hot, signals, mask)
+        keep = mask >= self.config.threshold  # [B, L]
+        at = keep.nonzero(as_tuple=True)  # what is dropped costs nothing from here on
+        factor = mask[at] if self.config.hard_apply == "compact_ste" else None
+        x = self._project(one_hot[at], self._scaled(signals)[at], at[1], length, factor)
+        kept, lengths = compact(x, keep, at)  # [B, longest, d], [B]
+        hidden = self.reader(kept, lengths if self.config.pad_invariant else None)
+        start = keep[:, : part.start].sum(1)  # the promoter follows what its left side keeps
+        return mean_of_run(hidden, start, keep[:, part].sum(1))
 
-    def _embed(
+    @property
+    def reader(self) -> Backbone:
+        """The network that reads the masked window: its own, or the generator's."""
+        return self.generator if self.encoder is None else self.encoder
+
+    def _read_soft(self, one_hot: Tensor, signals: Tensor, mask: Tensor) -> Tensor:
+        """Return what the head reads, [B, d], of windows multiplied by their masks [B, L].
+
+        Where most of each mask is closed, as under a hard rule, the layers run near what is open
+        alone and know how much lies between: the result is that of whole windows.
+        """
+        config, part = self.config, self.promoter(mask.shape[1])
+        inside, network = config.mask_at == "embedding", self.reader
+        distal = self._distal(mask)
+        keep = self._near_open(network, mask) if network.leaves_out(one_hot) else None
+        if keep is None:
+            x = self._embed(one_hot, signals, mask if inside else None)  # [B, L, d]
+            rows = part if distal is None else None
+            hidden = network(x, rows=rows, gate=None if inside else mask)
+            promoter = (hidden if rows else hidden[:, part]).mean(1)  # [B, d]
+        else:
+            at = keep.nonzero(as_tuple=True)
+            x = self._project(
+                one_hot[at],
+                self._scaled(signals)[at],
+                *(at[1], mask.shape[1], mask[at] if inside else None),
+            )  # [kept, d]
+            kept, lengths = compact(x, keep, at)  # [B, longest, d], [B]
+
+            def rows_of(values: Tensor) -> Tensor:
+                return compact(values[at].unsqueeze(-1), keep, at)[0].squeeze(-1)
+
+            gate = None if inside else rows_of(mask)
+            hidden = network(kept, lengths, gate=gate, skipped=left_out(keep, at, lengths))
+            start = keep[:, : part.start].sum(1)
+            promoter = mean_of_run(hidden, start, keep[:, part].sum(1))
+            distal = None if distal is None else rows_of(distal)
+        if distal is None:
+            return promoter
+        return promoter + torch.einsum("bl,bld->bd", distal, hidden) / config.pool_bases
+
+    def _distal(self, mask: Tensor) -> Tensor | None:
+        """Return how open each base outside the promoter counts, [B, L]; None if none does."""
+        least = self.config.pool_above
+        if self.config.pooling == "promoter":
+            return None
+        distal = (mask - least).clamp(min=0) / (1 - least)
+        distal[:, self.promoter(mask.shape[1])] = 0
+        return distal
+
+    def pooled_part(self, one_hot: Tensor, signals: Tensor, mask: Tensor, part: slice) -> Tensor:
+        """Return the share of `pooled` that positions have, read alone, float64 [B, d].
+
+        Nothing reaches them from outside, so only differences between such shares mean something,
+        and only of changes that are far enough from the ends of `part`. For the soft variant.
+
+        Parameters
+        ----------
+        one_hot : Tensor [B, n, 4]
+            The bases of the n positions `part`.
+        signals, mask : Tensor [1, L, 3] and [1, L]
+            Those of the whole window.
+        """
+        config, length, count = self.config, mask.shape[1], len(one_hot)
+        distal = self._distal(mask)
+        weight = torch.zeros_like(mask) if distal is None else distal / config.pool_bases
+        weight[:, self.promoter(length)] = 1 / config.promoter
+        near, inside = mask[:, part].expand(count, -1), config.mask_at == "embedding"
+        x = self._project(
+            one_hot,
+            self._scaled(signals)[:, part].expand(count, -1, -1),
+            torch.arange(length, device=mask.device)[part],
+            length,
+            near if inside else None,
+        )  # [B, n, d]
+        hidden = self.reader(x, gate=None if inside else near)
+        counted = weight[0, part].nonzero().squeeze(1)
+        weight = weight[0, part][counted].double()
+        return torch.einsum("l,bld->bd", weight, hidden[:, counted].double())
+
+    def _near_open(self, network: Backbone, mask: Tensor) -> Tensor | None:
+        """Return which positions [B, L] have to run under a mask; None where it is most of them.
+
+        Those that are open or in reach of one that is, and the promoter, whose hidden states are
+        read wherever it is closed, too.
+        """
+        width = 2 * network.reach + 1
+        is_open = (mask > 0).float().unsqueeze(1)
+        keep = functional.max_pool1d(is_open, width, 1, network.reach).squeeze(1) > 0
+        keep[:, self.promoter(mask.shape[1])] = True
+        return keep if keep.sum(1).max() <= mask.shape[1] // 2 else None
+
+    def _embed(self, one_hot: Tensor, signals: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the embedding [B, L, d] of whole windows, multiplied by a mask [B, L]."""
+        length = one_hot.shape[1]
+        return self._project(one_hot, self._scaled(signals), None, length, mask)
+
+    def _project(
         self,
         one_hot: Tensor,
         signals: Tensor,
-        position: Tensor | None = None,
-        length: int | None = None,
-        mask: Tensor | None = None,
+        position: Tensor | None,
+        length: int,
+        mask: Tensor | None,
     ) -> Tensor:
         """Return the embedding [..., d] of sequence, signals and, where there is one, position.
 
-        A window shorter than the position embedding is its central part. `position` [...] says
-        where the rows stand in a window of `length`; without, they are whole windows [B, L]. It is
-        multiplied by `mask` [...], if there is one.
+        The signals are those of `_scaled`. A window shorter than the position embedding is its
+        central part. `position` [...] says where the rows stand in a window of `length`; without,
+        they are whole windows [B, L]. The result is multiplied by `mask` [...], if there is one.
         """
         # One product for the sum of both projections, with the biases as those of an input of 1:
         # the mask then meets eight numbers a base instead of d.
-        given = torch.cat(
-            [one_hot, self._scaled(signals), torch.ones_like(one_hot[..., :1])], -1
-        )  # [..., 8]
+        given = torch.cat([one_hot, signals, torch.ones_like(one_hot[..., :1])], -1)  # [..., 8]
         if mask is not None and not self.config.position_embedding:
             given = given * mask.unsqueeze(-1)
         sequence, signal = self.seq_input_layer, self.signal_input_layer
         bias = (sequence.bias + signal.bias).unsqueeze(1)
         x = functional.linear(given, torch.cat([sequence.weight, signal.weight, bias], 1))
         if self.config.position_embedding:
-            length = one_hot.shape[1] if length is None else length
             left = (self.config.window - length) // 2
             window = self.pos_emb[0, left : left + length]
             x = x + (window if position is None else functional.embedding(position, window))
@@ -340,31 +429,3 @@ def running_mean(values: Tensor, width: int) -> Tensor:
     at = torch.arange(length, device=values.device)
     bases = (at + half + 1).clamp(max=length) - (at - half).clamp(min=0)
     return ((up_to[:, width:] - up_to[:, :-width]) / bases.unsqueeze(-1)).to(values.dtype)
-
-
-def _compact(x: Tensor, keep: Tensor, at: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-    """Lay each sample's kept rows side by side, in order, and fill up with zero rows.
-
-    Parameters
-    ----------
-    x : Tensor [kept, d]
-        The kept rows of all samples.
-    keep : bool Tensor [B, L]
-    at : tuple of two Tensors [kept]
-        Sample and position of each row.
-
-    Returns
-    -------
-    Tensor [B, longest, d] and the number of kept rows, Tensor [B].
-    """
-    lengths = keep.sum(1)
-    out = x.new_zeros(len(keep), max(1, int(lengths.max())), x.shape[1])
-    return out.index_put((at[0], keep.cumsum(1)[at] - 1), x), lengths
-
-
-def _mean_of_run(hidden: Tensor, start: Tensor, count: Tensor) -> Tensor:
-    """Return the mean [B, d] of `count` [B] rows of hidden [B, L, d] from row `start` [B] on."""
-    at = torch.arange(hidden.shape[1], device=hidden.device)
-    inside = (at >= start[:, None]) & (at < (start + count)[:, None])  # [B, L]
-    total = (hidden * inside.unsqueeze(-1)).sum(1)
-    return total / count.clamp(min=1).unsqueeze(-1)

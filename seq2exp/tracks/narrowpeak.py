@@ -43,19 +43,25 @@ def read_text(path: str | os.PathLike[str], what: str) -> str:
     """Return the text of a plain or gzipped file, `what` saying in errors what it should be."""
     try:
         data = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; give the path of a {what}.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); give a {what}.") from None
+    return text_of(data, os.fspath(path), what)
+
+
+def text_of(data: bytes, source: str, what: str) -> str:
+    """Return the text of the bytes of a plain or gzipped file, which `source` names in errors."""
+    try:
         if data[:2] == b"\x1f\x8b":
             data = gzip.decompress(data)
         return data.decode()
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist; give the path of a {what}.") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(
-            f"{path} is a damaged gzip file ({error}); copy or download the {what} again."
+            f"{source} is a damaged gzip file ({error}); copy or download the {what} again."
         ) from None
     except UnicodeDecodeError:
-        raise InputError(f"{path} is not text; give a {what} (plain or .gz).") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); give a {what}.") from None
+        raise InputError(f"{source} is not text; give a {what} (plain or .gz).") from None
 
 
 def data_lines(text: str) -> list[tuple[int, list[str]]]:

@@ -4,6 +4,7 @@ import gzip
 from pathlib import Path
 
 import bioframe
+import numpy as np
 import pytest
 
 from seq2exp.errors import InputError
@@ -68,6 +69,13 @@ def test_genes_and_transcripts(gtf: Path) -> None:
     # Without tags the longest stands for the gene.
     assert (gamma.transcripts[0].id, gamma.tss, gamma.name) == ("twin", 29, "gamma")
     assert alpha.interval == Interval("chr1", 99, 900)
+
+
+def test_distances_from_the_tss_count_along_the_gene(gtf: Path) -> None:
+    alpha, beta, _ = Annotation.from_gtf(gtf).genes.values()
+    for gene, upstream in ((alpha, -1), (beta, 1)):
+        assert gene.from_tss(gene.tss + 50 * upstream) == -50
+        assert gene.from_tss(np.array([gene.tss, gene.tss - upstream])).tolist() == [0, 1]
 
 
 def test_gzip_is_read_alike(gtf: Path, tmp_path: Path) -> None:

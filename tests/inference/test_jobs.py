@@ -74,3 +74,32 @@ def test_only_finished_jobs_are_forgotten():
     assert board.find(0) is None and board.find(4) is not None
     go.set()
     assert slow.wait(5)
+
+
+def test_a_job_that_is_looked_at_again_and_again_is_not_forgotten():
+    board = JobBoard(keep=2)
+    shown = board.start("shown", lambda progress: "table")
+    assert shown.wait(5)
+    for n in range(4):
+        assert board.find("shown") is shown
+        assert board.start(n, lambda progress: None).wait(5)
+    assert board.find("shown") is shown and board.find(0) is None
+
+
+def test_the_time_left_is_told_once_enough_is_done():
+    board, reached, go = JobBoard(), threading.Event(), threading.Event()
+
+    def work(progress):
+        progress(0.25, "a quarter")
+        reached.set()
+        go.wait(5)
+
+    job = board.start("long", work)
+    assert reached.wait(5)
+    assert job.seconds_left is None  # it has just begun
+    job._started -= 30
+    assert job.seconds_left == pytest.approx(90, rel=0.2)
+    job.report(0.01, "hardly begun")
+    assert job.seconds_left is None
+    go.set()
+    assert job.wait(5) and job.seconds_left is None

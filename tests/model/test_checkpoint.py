@@ -87,6 +87,20 @@ def refused(path, message):
     assert "\n" not in str(caught.value)
 
 
+def test_networks_are_told_apart_by_weights_and_settings_alone(tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"weights")
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes(b"weights")
+    first = ModelEntry("model", path, {"config": {"pool_above": 0.05}, "title": "One"})
+    same = ModelEntry("copy", copy, {"config": {"pool_above": 0.05}, "title": "Two"})
+    other = ModelEntry("model", path, {"config": {"pool_above": 0.1}, "title": "One"})
+    before = first.content
+    assert before == same.content != other.content
+    path.write_bytes(b"other weights")
+    assert first.content != before == same.content
+
+
 def test_damaged_files_are_named(model, tmp_path):
     path = tmp_path / "m.safetensors"
     refused(path, "no model")

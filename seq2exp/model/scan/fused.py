@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import pad, silu, softplus
 
 from seq2exp.model.scan.build import Library
 
@@ -53,6 +53,14 @@ class _Layer(ctypes.Structure):
     ]
 
 
+class _Rest(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_void_p) for name in ("dt", "states")]
+
+
+class _Skipped(ctypes.Structure):
+    _fields_ = [("counts", ctypes.c_void_p), ("forward", _Rest), ("reverse", _Rest)]
+
+
 class _Kernel(NamedTuple):
     library: ctypes.CDLL
     lanes: int  # channels in one vector
@@ -60,8 +68,10 @@ class _Kernel(NamedTuple):
 
 def _bind(library: ctypes.CDLL) -> _Kernel:
     layer = ctypes.POINTER(_Layer)
-    library.seq2exp_layer_forward.argtypes = [layer, ctypes.c_void_p, ctypes.c_void_p]
-    library.seq2exp_layer_forward.restype = None
+    memory = [ctypes.c_void_p, ctypes.c_void_p]
+    library.seq2exp_layer_forward.argtypes = [layer, *memory]
+    library.seq2exp_layer_between.argtypes = [layer, ctypes.POINTER(_Skipped), *memory]
+    library.seq2exp_layer_forward.restype = library.seq2exp_layer_between.restype = None
     library.seq2exp_layer_norm.argtypes = [ctypes.POINTER(_Norm)]
     library.seq2exp_layer_norm.restype = None
     for size in (library.seq2exp_layer_kept, library.seq2exp_layer_scratch):
@@ -164,6 +174,7 @@ def bidirectional_layer(
     rows: slice | None = None,
     gate: Tensor | None = None,
     borders: tuple[Tensor, Tensor] | None = None,
+    skipped: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Run a prenorm layer with a carried residual; knows no gradient.
 
@@ -190,6 +201,10 @@ def bidirectional_layer(
         What each position's normalised input is multiplied by.
     borders : two Tensors as `new_borders` makes them, or None
         Where to keep states for the gradient, forward and reverse.
+    skipped : Tensor [batch, length + 1] or None
+        How many positions are left out of x before each row and after the last that counts: their
+        normalised input is zero, as is that of as many rows beside them as the convolution has
+        taps less one. The others' results are as if nothing had been left out.
 
     Returns
     -------
@@ -229,10 +244,30 @@ def bidirectional_layer(
     if residual is not None:
         problem.residual, problem.sum = call.keep(residual.detach()), call.keep(total)
     library, at = call.kernel.library, ctypes.byref(problem)
-    kept = scratch.get("kept", library.seq2exp_layer_kept(at))
-    chunk = scratch.get("chunk", library.seq2exp_layer_scratch(at))
-    library.seq2exp_layer_forward(at, kept.data_ptr(), chunk.data_ptr())
+    kept = scratch.get("kept", library.seq2exp_layer_kept(at)).data_ptr()
+    chunk = scratch.get("chunk", library.seq2exp_layer_scratch(at)).data_ptr()
+    if skipped is None:
+        library.seq2exp_layer_forward(at, kept, chunk)
+    else:
+        between = call.skipped(skipped, weights)
+        library.seq2exp_layer_between(at, ctypes.byref(between), kept, chunk)
     return out, total
+
+
+def at_rest(weights: Direction) -> tuple[Tensor, Tensor]:
+    """Return dt [e] where no input is, and what the states [e, n] move towards there, float32.
+
+    From s = exp(dt · A) · s + dt · v · B with v = silu(conv_bias).
+    """
+    wide = Direction(*(value.detach().double() for value in weights))
+    state, rank = wide.A.shape[1], wide.dt_proj.shape[1]
+    v = silu(wide.conv_bias)
+    d, b, _ = (wide.x_proj @ v).split([rank, state, state])
+    dt = softplus(wide.dt_proj @ d + wide.dt_bias)
+    step = dt[:, None] * wide.A
+    # Where the step is nil the states stay as they are, and no limit is asked for.
+    limit = torch.where(step == 0, 0, (dt * v)[:, None] * b / -torch.expm1(step))
+    return dt.float(), limit.float()
 
 
 def new_borders(x: Tensor, inner: int) -> Tensor:
@@ -356,6 +391,22 @@ class Call(Memory):
             A=self.keep(self.blocks(pad(A, (0, STATES - A.shape[1])))),
             D=self.keep(self.blocks(weights.D)),
         )
+
+    def skipped(self, counts: Tensor, weights: Weights) -> _Skipped:
+        """Describe what is left out, `counts` [batch, length + 1], after `size`."""
+        wanted = (self.problem.batch, self.problem.length + 1)
+        if counts.shape != wanted:
+            raise ValueError(f"what is left out is {list(counts.shape)}, not {list(wanted)}")
+        return _Skipped(
+            counts=self.keep(counts),
+            forward=self._rest(weights.forward),
+            reverse=self._rest(weights.reverse),
+        )
+
+    def _rest(self, weights: Direction) -> _Rest:
+        dt, states = at_rest(weights)
+        states = pad(states, (0, STATES - states.shape[1]))
+        return _Rest(dt=self.keep(self.blocks(dt)), states=self.keep(self.blocks(states)))
 
     def projections(self, weights: Direction) -> tuple[Tensor, Tensor, Tensor]:
         """Return x_proj's rows of dt [R, e], B and C [`STATES`, e], the last two filled with 0."""

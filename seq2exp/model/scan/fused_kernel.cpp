@@ -14,6 +14,10 @@
 // thread takes its share of the rows, a tile at a time. The scan is independent by channel: each
 // thread takes its share of the blocks of LANES channels. No result depends on how many threads
 // there are.
+//
+// Positions whose h is zero may be left out of x. Their v is silu of the convolution's bias, so dt,
+// B and C are constants and the states move towards a limit that is known: however many positions
+// are left out between two rows, the scan makes up for them in one step.
 
 #include "layer.h"
 
@@ -25,6 +29,17 @@ struct Norm {
     const float *weight;        // [blocks of width][LANES]
     float *out;                 // out [rows, width]
     float eps;
+};
+
+// What a direction does at positions where h is zero, and so is that of the TAPS - 1 before.
+struct Rest {
+    const float *dt;      // [blocks][LANES]
+    const float *states;  // [blocks][STATES][LANES], what the states move to
+};
+
+struct Skipped {
+    const float *counts;  // [batch][length + 1] positions left out before each row, and at the end
+    Rest forward, reverse;
 };
 
 }  // extern "C"
@@ -51,8 +66,9 @@ struct Sizes {
 // One batch entry in one of the threads.
 class Worker {
   public:
-    Worker(const Layer &p, const Sizes &sizes, int thread, Team &team, float *kept, float *scratch)
-        : p_(p), n_(sizes), thread_(thread), team_(team), kept_(kept) {
+    Worker(const Layer &p, const Skipped *skipped, const Sizes &sizes, int thread, Team &team,
+           float *kept, float *scratch)
+        : p_(p), skipped_(skipped), n_(sizes), thread_(thread), team_(team), kept_(kept) {
         v_ = scratch;
         dt_ = v_ + n_.blocks * n_.chunk * LANES;
         d_ = dt_ + n_.blocks * n_.chunk * LANES;
@@ -89,7 +105,11 @@ class Worker {
             for (int64_t b = begin; b < end; ++b)
                 for (int64_t row = 0; row < rows; row += BORDER) {
                     if (borders) keep_state(borders, first + row, b);
-                    scan(w, b, row, rows - row < BORDER ? rows - row : BORDER, y);
+                    const int64_t some = rows - row < BORDER ? rows - row : BORDER;
+                    if (skipped_)
+                        scan_between<Reverse>(w, b, first, row, some, y);
+                    else
+                        scan(w, b, row, some, y);
                 }
             team_.barrier();
             if (Reverse) continue;
@@ -231,6 +251,33 @@ class Worker {
         for (int n = 0; n < STATES; ++n) state[n] = s[n];
     }
 
+    // `scan`, with what is left out before any of the rows made up for.
+    template <bool Reverse>
+    void scan_between(const Direction &w, int64_t b, int64_t first, int64_t row, int64_t rows,
+                      float *out) {
+        const float *counts = skipped_->counts + entry_ * (p_.length + 1);
+        const int64_t end = row + rows;
+        int64_t from = row;
+        for (; row < end; ++row) {
+            const float count = counts[Reverse ? length_ - first - row : first + row];
+            if (count == 0) continue;
+            if (row > from) scan(w, b, from, row - from, out);
+            rest(Reverse ? skipped_->reverse : skipped_->forward, w, b, count);
+            from = row;
+        }
+        if (row > from) scan(w, b, from, row - from, out);
+    }
+
+    // The states of one block of channels after `count` positions where h is zero.
+    void rest(const Rest &rest, const Direction &w, int64_t b, float count) {
+        const Vec step = at(rest.dt + b * LANES) * count;
+        for (int n = 0; n < STATES; ++n) {
+            const int64_t place = (b * STATES + n) * LANES;
+            const Vec state = at(states_ + place), limit = at(rest.states + place);
+            at(states_ + place) = state + exp2_minus_one(step * at(w.A + place)) * (state - limit);
+        }
+    }
+
     // What follows the forward scan: both directions' sum, the gate and the projection.
     void after_scan(int64_t first, int64_t row, int64_t rows) {
         normalise<false, false>(first + row, rows);
@@ -266,6 +313,7 @@ class Worker {
     }
 
     const Layer &p_;
+    const Skipped *skipped_;  // null: nothing
     const Sizes &n_;
     const int thread_;
     Team &team_;
@@ -287,7 +335,9 @@ int64_t seq2exp_layer_scratch(const Layer *p) {
     return sizes.shared + threads * sizes.own;
 }
 
-void seq2exp_layer_forward(const Layer *layer, float *kept, float *scratch) {
+// `skipped` is null where no position is left out.
+void seq2exp_layer_between(const Layer *layer, const Skipped *skipped, float *kept,
+                           float *scratch) {
     const Layer &p = *layer;
     const int64_t threads = threads_for(p);
     const Sizes sizes(p, threads);
@@ -295,9 +345,13 @@ void seq2exp_layer_forward(const Layer *layer, float *kept, float *scratch) {
     prefer_huge_pages(p.out, p.batch * p.length * p.width);
     if (p.residual) prefer_huge_pages(p.sum, p.batch * p.length * p.width);
     Team::run((int)threads, [&](int thread, Team &team) {
-        Worker worker(p, sizes, thread, team, kept, scratch);
+        Worker worker(p, skipped, sizes, thread, team, kept, scratch);
         for (int64_t entry = 0; entry < p.batch; ++entry) worker.run(entry);
     });
+}
+
+void seq2exp_layer_forward(const Layer *layer, float *kept, float *scratch) {
+    seq2exp_layer_between(layer, nullptr, kept, scratch);
 }
 
 // The norm of x + residual alone, as after the last layer.
