@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from seq2exp import files
 from seq2exp.datasets.assembly import check_assembly, check_lengths, read_chrom_sizes
 from seq2exp.datasets.expression import Expression
-from seq2exp.datasets.released import ContactProfiles, is_released, released_spec
-from seq2exp.datasets.schema import CellSpec, DatasetSpec, ProfilesSpec, read_spec
+from seq2exp.datasets.extended import open_spec
+from seq2exp.datasets.released import ContactProfiles
+from seq2exp.datasets.schema import CellSpec, DatasetSpec, ProfilesSpec
 from seq2exp.errors import InputError, nearest
 from seq2exp.genome.annotation import Annotation, Gene
 from seq2exp.genome.locus import Interval, parse_locus, resolve_chrom
@@ -152,7 +153,8 @@ class Dataset:
         ----------
         path
             The YAML file; `seq2exp.datasets.schema` has its keys. Or the folder that the authors
-            published, or a YAML that points there: `seq2exp.datasets.released`.
+            published, or a YAML that points there: `seq2exp.datasets.released`. Or a YAML that adds
+            cell types to any of these: `seq2exp.datasets.extended`.
         root
             Folder its paths are relative to, where that is not its own.
 
@@ -161,8 +163,7 @@ class Dataset:
         InputError
             For anything wrong with the YAML or its files, naming the file and the fix.
         """
-        read = released_spec if is_released(path) else read_spec
-        return cls(read(path, root))
+        return cls(open_spec(path, root))
 
     def _check(self, path: Path, lengths: dict[str, int]) -> None:
         check_lengths(path, lengths, self.spec.genome, self.lengths)
@@ -185,11 +186,19 @@ class Dataset:
     @cached_property
     def digest(self) -> str:
         """Sha256 (hex) over the YAML and the content of every file, not where they lie."""
-        content = {key: item for key, item in self.spec.content.items() if key != "root"}
-        total = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode())
-        for key, path in sorted(self.spec.files().items()):
-            total.update(f"\n{key} {file_digest(path)}".encode())
-        return total.hexdigest()
+        return content_digest(self.spec)
+
+    @cached_property
+    def cell_digests(self) -> dict[str, str]:
+        """By cell type, the digest of the data set as if no other one had been added to it.
+
+        What was found in a cell type stays good when others are added or removed.
+        """
+        return {
+            name: self.digest if spec is self.spec else content_digest(spec)
+            for name in self.cells
+            for spec in [self.spec.of_cell(name)]
+        }
 
     def cell(self, name: str) -> Cell:
         """Return a cell type.
@@ -431,6 +440,15 @@ def _table_notes(table: Expression, label: float | None) -> list[str]:
             "promoter features; they count as 0."
         )
     return notes
+
+
+def content_digest(spec: DatasetSpec) -> str:
+    """Return the digest that a data set has which is opened from `spec`: `Dataset.digest`."""
+    content = {key: item for key, item in spec.content.items() if key != "root"}
+    total = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode())
+    for key, path in sorted(spec.files().items()):
+        total.update(f"\n{key} {file_digest(path)}".encode())
+    return total.hexdigest()
 
 
 def file_digest(path: Path) -> str:

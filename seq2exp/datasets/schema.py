@@ -5,8 +5,8 @@ This is about the text: keys, types and paths; `seq2exp.datasets.catalog` opens 
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,7 +72,11 @@ class CellSpec:
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """A dataset.yaml, its paths resolved; `content` is the parsed text."""
+    """A dataset.yaml, its paths resolved.
+
+    `content` is the parsed text; `base` is the data set that this one adds cell types to, None
+    where it stands for itself.
+    """
 
     path: Path
     root: Path
@@ -88,6 +92,33 @@ class DatasetSpec:
     truth: Path | None = None
     splits: dict[str, tuple[str, ...]] = field(default_factory=dict)
     content: dict[str, Any] = field(default_factory=dict)
+    base: "DatasetSpec | None" = None
+
+    @property
+    def lineage(self) -> Iterator["DatasetSpec"]:
+        """The data set and those that it extends, the last of them standing for itself."""
+        found: DatasetSpec | None = self
+        while found is not None:
+            yield found
+            found = found.base
+
+    def of_cell(self, name: str) -> "DatasetSpec":
+        """Return what a cell type's windows depend on: no cell type that was added beside it."""
+        if self.base is None:
+            return self
+        if name in self.base.cells:
+            return self.base.of_cell(name)
+        return replace(
+            self,
+            cells={**self.base.cells, name: self.cells[name]},
+            content={**self.content, "cells": {name: self.content["cells"][name]}},
+        )
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """The cell types that `base` does not have; none without one."""
+        known = self.cells if self.base is None else self.base.cells
+        return tuple(name for name in self.cells if name not in known)
 
     def files(self) -> dict[str, Path]:
         """Return every file by its key, e.g. ``cells.K562.dnase``.
@@ -254,7 +285,7 @@ def read_spec(
     read = Reader(source)
     top = read.mapping(content, "", _TOP)
     read.start_at(root, top)
-    optional = {
+    optional: dict[str, Any] = {
         key: read.file(top[key], key) for key in ("chrom_sizes", "blacklist", "truth") if key in top
     }
     splits = read.mapping(top.get("splits", {}), "splits", _SPLITS)
@@ -273,13 +304,14 @@ def read_spec(
             read.text(top["default_gene"], "default_gene") if "default_gene" in top else None
         ),
         splits={key: read.texts(value, f"splits.{key}") for key, value in splits.items()},
-        cells={name: _cell(read, name, value) for name, value in cells.items()},
+        cells={name: read_cell(read, name, value) for name, value in cells.items()},
         content={str(key): value for key, value in content.items()},
         **optional,
     )
 
 
-def _cell(read: Reader, name: str, value: object) -> CellSpec:
+def read_cell(read: Reader, name: str, value: object) -> CellSpec:
+    """Return the files of the cell type `name`, described by `value`."""
     where = f"cells.{name}"
     table = read.mapping(value, where, _CELL)
     optional = {

@@ -1,13 +1,12 @@
 """Making the demo data set, and keeping one in the cache."""
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from seq2exp import files
@@ -90,7 +89,7 @@ def demo_dataset(progress: Progress | None = None) -> Path:
     found = folder / "dataset.yaml"
     if found.is_file():
         return found
-    with _LOCK, _process_lock(folder.with_name(folder.name + ".lock")):
+    with _LOCK, files.process_lock(folder.with_name(folder.name + ".lock")):
         if found.is_file():
             return found
         if folder.exists():  # what someone left there is not whole: entries appear by renaming
@@ -216,16 +215,3 @@ def _code_digest() -> str:
     for path in sorted(Path(__file__).parent.glob("*.py")):
         sha.update(path.name.encode() + path.read_bytes())
     return sha.hexdigest()[:12]
-
-
-@contextlib.contextmanager
-def _process_lock(path: Path) -> Iterator[None]:
-    """Hold a file lock while other processes wait; without locks (Windows), do not wait."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
