@@ -27,8 +27,9 @@ def find_elements(
     lengths: Mapping[str, int],
     min_length: int = MIN_LENGTH,
     merge_gap: int = MERGE_GAP,
+    include_promoter: bool = False,
 ) -> list[Element]:
-    """Return the learned elements of a window, without the promoter or padding.
+    """Return the learned elements of a window, without padding.
 
     Parameters
     ----------
@@ -38,6 +39,8 @@ def find_elements(
         Chromosome lengths in bp.
     min_length, merge_gap
         In bp, see `call_elements`.
+    include_promoter
+        Whether the forced-open promoter counts as an element.
     """
     return call_elements(
         posterior.edit(posterior.mean),
@@ -46,6 +49,7 @@ def find_elements(
         min_length,
         merge_gap,
         window.promoter,
+        include_promoter,
         bounds=Interval(window.interval.chrom, 0, lengths[window.interval.chrom]),
     )
 

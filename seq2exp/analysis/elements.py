@@ -208,13 +208,17 @@ def union(frame: pd.DataFrame, interval: Interval) -> NDArray[np.int64]:
         & (frame["start"] < frame["end"]),
         ["start", "end"],
     ]
-    spans = rows.to_numpy(dtype=np.int64).reshape(-1, 2).clip(interval.start, interval.end)
-    spans = spans[np.argsort(spans[:, 0], kind="stable")]
-    if len(spans) == 0:
-        return spans
+    return flatten(rows.to_numpy(dtype=np.int64).clip(interval.start, interval.end))
+
+
+def flatten(spans: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the bases that non-empty spans cover: [n, 2] sorted, disjoint, none touching."""
+    ranked = spans.reshape(-1, 2)[np.argsort(spans.reshape(-1, 2)[:, 0], kind="stable")]
+    if len(ranked) == 0:
+        return ranked
     # Overlapping rows need the farthest end so far, not the last one's, before gaps are looked for.
-    spans[:, 1] = np.maximum.accumulate(spans[:, 1])
-    return merge_runs(spans, 0)
+    ranked[:, 1] = np.maximum.accumulate(ranked[:, 1])
+    return merge_runs(ranked, 0)
 
 
 def covered(spans: NDArray[np.int64], starts: ArrayLike, ends: ArrayLike) -> NDArray[np.int64]:

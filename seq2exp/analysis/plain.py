@@ -73,6 +73,24 @@ def how_made(card: Mapping[str, Any]) -> str:
     return f"Trained {' '.join(parts)}." if parts else ""
 
 
+def foreign_data(card: Mapping[str, Any], simulated: bool) -> str:
+    """Say what a model is worth on the data on show; "" where it was trained on such data.
+
+    Parameters
+    ----------
+    card
+        The model's card.
+    simulated
+        Whether the data on show are.
+    """
+    if simulated or not (card.get("dataset") or {}).get("simulated"):
+        return ""
+    return (
+        "This model was trained on simulated data; on measured data its mask and expression only "
+        "show that the pipeline runs, they say nothing about biology."
+    )
+
+
 def duration(seconds: float) -> str:
     """Write a time for reading, e.g. "14 min" or "2.5 h"."""
     if seconds < 60:

@@ -33,6 +33,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("score", "model", "model_id", "seed", "split", "metric"),
         *("smoothing_bp", "ratio", "value", "low", "high", "n_genes"),
     ),
+    "deletions": (
+        *("score", "model", "model_id", "seed", "rule", "decoys", "auc", "low", "high"),
+        *("n_causal", "n_decoys", "n_examples", "n_genes"),
+    ),
     "priors": (
         *("model", "model_id", "seed", "prior_mean", "prior_strength", "other_id"),
         *("to_mean", "to_strength", "split"),
@@ -47,7 +51,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 #: Columns of numbers that may be unknown; a file in which all are has no type for them.
 _FLOATS = (
     *("mse", "mae", "pearson", "spearman", "mask_ratio", "smoothing_bp", "ratio", "value"),
-    *("low", "high", "auprc", "auprc_tilted", "auprc_trained"),
+    *("low", "high", "auc", "auprc", "auprc_tilted", "auprc_trained"),
     *("correlation", "untilted_correlation", "tilted_ratio", "trained_ratio"),
 )
 PUBLISHED_COLUMNS = ("model", "cell", "metric", "mean", "sd")
@@ -73,7 +77,7 @@ class Results:
         Where it is.
     about
         evaluate.json: command, dataset, versions, date; empty where there is none.
-    fit, predictions, truth, priors, crispri
+    fit, predictions, truth, deletions, priors, crispri
         The tables, with `COLUMNS` and perhaps more; None for a file that is not there. Expression
         is log10(CAGE + 1); ratios and areas are shares, 0 to 1; windows and widths are in bp.
     published
@@ -85,6 +89,7 @@ class Results:
     fit: pd.DataFrame | None = None
     predictions: pd.DataFrame | None = None
     truth: pd.DataFrame | None = None
+    deletions: pd.DataFrame | None = None
     priors: pd.DataFrame | None = None
     crispri: pd.DataFrame | None = None
     published: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PUBLISHED_COLUMNS))

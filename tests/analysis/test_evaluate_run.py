@@ -35,7 +35,7 @@ MODELS = (
     ("cad-2kb", "caduceus-signals-2kb", 1, 2_000, {}),
     ("macs3-1", "macs3", 1, LENGTH, {}),
 )
-OPTIONS = Options(length=LENGTH, cuts=(4_000,), replicates=20, device="cpu")
+OPTIONS = Options(length=LENGTH, cuts=(4_000,), deletions=2, replicates=20, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def found(run):
 def test_all_tables_are_there_with_their_columns(run, found, models):
     out, about, said = run
     assert not list(cache_dir().glob("evaluate-*"))
-    for name in ("fit", "predictions", "truth"):
+    for name in ("fit", "predictions", "truth", "deletions"):
         assert set(COLUMNS[name]) <= set(getattr(found, name).columns)
     assert not (out / "crispri.parquet").exists()
     assert found.about == json.loads(json.dumps(about))
@@ -82,6 +82,16 @@ def test_all_tables_are_there_with_their_columns(run, found, models):
     assert about["dataset"]["simulated"] and about["command"] == "seq2exp evaluate …"
     assert any(text.startswith("Running hard: window 1 of") for _, text in said)
     assert all(0 <= done <= 1 for done, _ in said)
+
+
+def test_planted_elements_are_deleted_where_that_is_asked_for(run, found):
+    out, _, said = run
+    rows = found.deletions
+    assert set(rows["model_id"]) == {"soft-p05", "soft-p10", "hard"}  # those with a mask
+    assert set(rows["n_examples"]) == {2} and set(rows["rule"]) == {"soft", "hard"}
+    assert rows["auc"].between(0, 1).all()
+    assert "| in-silico deletion, \\|Δ\\| |" in (out / "tables.md").read_text()
+    assert any(text.startswith("Deleting planted elements, hard") for _, text in said)
 
 
 def test_the_time_is_told_of_networks_and_of_scoring(run):

@@ -74,3 +74,11 @@ def test_a_log_without_gradients_says_nothing_of_them(tmp_path):
     assert "0.05 times" in plain.what_moved_the_mask(log)
     assert plain.what_moved_the_mask(log.drop(columns="grad_sparsity")) == ""
     assert plain.what_moved_the_mask(log.assign(grad_prediction=None)) == ""
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_only_a_model_of_simulated_data_is_foreign_to_measured_ones(simulated):
+    made_up, measured = {"dataset": {"simulated": True}}, {"dataset": {"simulated": False}}
+    said = plain.foreign_data(made_up, simulated)
+    assert (said == "") == simulated and ("nothing about biology" in said) != simulated
+    assert plain.foreign_data(measured, simulated) == plain.foreign_data({}, simulated) == ""

@@ -1,12 +1,10 @@
 """A small study from its plan to its report: trained, interrupted, evaluated, written down."""
 
 import contextlib
-import importlib.util
 import io
 import json
 import re
 import shutil
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -65,15 +63,6 @@ ONLY = ("soft", "retrain", "broken", "strict")
 
 class Crashed(Exception):
     """Nobody foresaw it."""
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory) -> Path:
-    path = Path(__file__).parents[1] / "training" / "conftest.py"
-    found = importlib.util.spec_from_file_location("study_data", path)
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module.write_dataset(tmp_path_factory.mktemp("study_data"))
 
 
 @pytest.fixture(scope="module")

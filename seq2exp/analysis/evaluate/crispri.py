@@ -21,11 +21,13 @@ from seq2exp.analysis.activity_contact import (
     overlapping,
 )
 from seq2exp.analysis.answer import find_elements
+from seq2exp.analysis.deletion import edits_of
 from seq2exp.analysis.evaluate.metrics import estimate, gene_weights, trapezoid_auprc
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.errors import InputError
-from seq2exp.genome.locus import resolve_chrom
+from seq2exp.genome.locus import Interval, resolve_chrom
 from seq2exp.genome.window import WINDOW, Window
+from seq2exp.inference.perturb import Experiment
 from seq2exp.inference.predictor import Predictor
 from seq2exp.training.evaluation import anchor_scores
 
@@ -133,22 +135,21 @@ def mask_scores(
     (as the app calls them) that overlap it; and how much of the predicted log10 expression is lost
     when the mask is closed over it and the predictor runs again.
     """
-    posterior = predictor.posterior(window)
-    rule = predictor.default_rule
-    mask = rule.mask(posterior)
-    whole = predictor.express(window, mask)
-    lost = np.empty(len(spans))
-    for i, (start, end) in enumerate(spans):
-        closed = mask.copy()
-        closed[start:end] = 0
-        lost[i] = whole - predictor.express(window, closed)
-    elements = find_elements(window, posterior, rule, dataset.lengths)
-    places = np.array([[e.interval.start, e.interval.end] for e in elements], np.int64)
-    places = places.reshape(-1, 2) - window.interval.start
+    experiment = Experiment(predictor, window)
+    posterior = experiment.posterior()
+    places = [
+        Interval(window.interval.chrom, int(start), int(end))
+        for start, end in spans + window.interval.start
+    ]
+    effects = experiment.effects([edits_of(place, neutralise=False) for place in places])
+    lost = np.array([-effect.delta for effect in effects])
+    elements = find_elements(window, posterior, experiment.rule, dataset.lengths)
+    found = np.array([[e.interval.start, e.interval.end] for e in elements], np.int64)
+    found = found.reshape(-1, 2) - window.interval.start
     heights = np.array([element.mean_mask for element in elements])
     return {
         "learned mask": _window_means(posterior.mean, spans),
-        "learned elements": highest_overlapping(spans, places, heights),
+        "learned elements": highest_overlapping(spans, found, heights),
         "in-silico deletion": lost,
     }
 

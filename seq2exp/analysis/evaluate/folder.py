@@ -15,7 +15,7 @@ from seq2exp.analysis.evaluate.tables import to_markdown
 from seq2exp.analysis.results import benchmarks_dir
 from seq2exp.files import atomic_path
 
-TABLES = ("fit", "predictions", "truth", "priors", "crispri", "draws")
+TABLES = ("fit", "predictions", "truth", "deletions", "priors", "crispri", "draws")
 #: What ``draws.parquet`` calls the score of a fit.
 PREDICTION = "prediction"
 #: Metrics of which the resamples are kept, so that scores can be compared gene draw by gene draw.
@@ -43,6 +43,7 @@ class Found:
     fit: list[dict[str, Any]] = field(default_factory=list)
     predictions: list[pd.DataFrame] = field(default_factory=list)
     truth: list[dict[str, Any]] = field(default_factory=list)
+    deletions: list[dict[str, Any]] = field(default_factory=list)
     priors: list[dict[str, Any]] = field(default_factory=list)
     crispri: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -52,6 +53,7 @@ class Found:
         frames = {
             "fit": pd.DataFrame(_without_draws(self.fit)),
             "truth": pd.DataFrame(_without_draws(self.truth)),
+            "deletions": pd.DataFrame(self.deletions),
             "priors": pd.DataFrame(self.priors),
             "crispri": pd.DataFrame(self.crispri),
             "draws": pd.DataFrame(self._draws()),

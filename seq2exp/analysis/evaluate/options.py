@@ -19,6 +19,8 @@ class Options:
     cells : cell types; None: all with measured expression.
     cuts : windows, in bp, that each model is given beside its own.
     length : bases of the whole windows.
+    deletions : most examples, spread over the split, whose planted elements are deleted one by one;
+        0: none, as that takes a run of the predictor for each.
     replicates, seed : of the bootstrap over genes.
     device : "auto", "cpu", "cuda", …
     scan : what runs the layers, as in `Backbone.scan`.
@@ -28,6 +30,7 @@ class Options:
     cells: Sequence[str] | None = None
     cuts: Sequence[int] = CUTS
     length: int = WINDOW
+    deletions: int = 0
     replicates: int = 1_000
     seed: int = 0
     device: str = "auto"

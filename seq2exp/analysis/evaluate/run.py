@@ -33,10 +33,11 @@ def evaluate(
 ) -> dict[str, Any]:
     """Evaluate models on a data set and write the results into a folder.
 
-    Written are fit.parquet, predictions.parquet, truth.parquet (data sets with planted elements),
-    priors.parquet (models that differ in their prior alone), crispri.parquet (data sets with a
-    CRISPRi table), draws.parquet (the resamples behind the intervals), tables.md and evaluate.json,
-    each whole or not at all; those of an earlier run that do not apply any more are deleted.
+    Written are fit.parquet, predictions.parquet, truth.parquet and, where it is asked for,
+    deletions.parquet (data sets with planted elements), priors.parquet (models that differ in their
+    prior alone), crispri.parquet (data sets with a CRISPRi table), draws.parquet (the resamples
+    behind the intervals), tables.md and evaluate.json, each whole or not at all; those of an
+    earlier run that do not apply any more are deleted.
 
     Returns
     -------
@@ -69,6 +70,7 @@ def evaluate(
                 masks[network.id] = own
         for group in sweeps(networks):
             steps.sweep([Trained(n, masks[n.id]) for n in group if n.id in masks])
+        steps.deletions(networks)
         steps.crispri(networks)
     about = {
         "command": command,

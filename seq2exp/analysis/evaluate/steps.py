@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from seq2exp.analysis.evaluate.crispri import crispri_rows
+from seq2exp.analysis.evaluate.deletions import deletion_rows
 from seq2exp.analysis.evaluate.fit import fit_rows, predictions
 from seq2exp.analysis.evaluate.folder import Found
 from seq2exp.analysis.evaluate.metrics import Floats, gene_weights
@@ -247,6 +248,26 @@ class Steps:
                     self.options.split,
                     self._tell(f"Tilting {', '.join(trained.network.id for trained in group)}"),
                 )
+
+    def deletions(self, networks: Sequence[Network]) -> None:
+        """Delete the planted elements of some examples, by every network with a mask."""
+        if not self.options.deletions or self.judging is None:
+            return
+        some = Planted(
+            self.dataset, self.examples.spread(self.options.deletions), self.judging.planted
+        )
+        for network in networks:
+            if network.has_mask and network.window >= self.examples.length:
+                with self._clock("together", "network"):
+                    self.found.deletions += deletion_rows(
+                        Predictor(network.path, str(self.device), self.options.scan),
+                        self.dataset,
+                        some,
+                        network.label,
+                        replicates=self.options.replicates,
+                        seed=self.options.seed,
+                        progress=self._tell(f"Deleting planted elements, {network.id}"),
+                    )
 
     def crispri(self, networks: Sequence[Network]) -> None:
         """Judge element-gene scores against CRISPRi, in the cell types that have it."""

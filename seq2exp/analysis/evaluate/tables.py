@@ -60,6 +60,8 @@ def to_markdown(
         text += _fit(frames["fit"], about["split"], published)
     if "truth" in frames:
         text += f"## Against planted truth\n\n{truth_tables(frames['truth'], about['split'])}"
+    if "deletions" in frames:
+        text += f"## In-silico deletion\n\n{deletions_table(frames['deletions'])}"
     if "priors" in frames:
         text += f"## Prior sweep\n\n{priors_table(frames['priors'])}"
     if "crispri" in frames:
@@ -138,6 +140,30 @@ def truth_tables(truth: pd.DataFrame, split: str) -> str:
             text += f"### {family.title}\n\n{family.meaning}\n\n"
             text += markdown(rows.to_dict("records")) + "\n"
     return text
+
+
+def deletions_table(deletions: pd.DataFrame) -> str:
+    """Return how deletions of causal elements compare with those of decoys."""
+    text = (
+        "How often the deletion of a planted causal element (its mask closed, the promoter left as "
+        "it is) costs more predicted expression than that of a decoy: area under the ROC curve. "
+        "|Δ| counts a change whichever way it goes.\n\n"
+    )
+    shown = [
+        {
+            "Score": row["score"],
+            "Model": _model(row),
+            "Rule": row["rule"],
+            "Against": row["decoys"].replace("_", " "),
+            "AUROC": interval(row["auc"], row["low"], row["high"]),
+            "Causal": f"{row['n_causal']:,}",
+            "Decoys": f"{row['n_decoys']:,}",
+            "Examples": f"{row['n_examples']:,}",
+            "Genes": f"{row['n_genes']:,}",
+        }
+        for row in deletions.to_dict("records")
+    ]
+    return f"{text}{markdown(shown)}\n"
 
 
 def priors_table(priors: pd.DataFrame) -> str:

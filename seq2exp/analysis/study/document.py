@@ -2,7 +2,13 @@
 
 from pathlib import Path
 
-from seq2exp.analysis.evaluate.tables import crispri_tables, markdown, number, truth_tables
+from seq2exp.analysis.evaluate.tables import (
+    crispri_tables,
+    deletions_table,
+    markdown,
+    number,
+    truth_tables,
+)
 from seq2exp.analysis.result_tables import interval
 from seq2exp.analysis.study import sections, trained
 from seq2exp.analysis.study.contents import Contents
@@ -44,6 +50,9 @@ def report(plan: Plan, folder: Path, command: str = "") -> str:
     truth = study.table("truth", systems)
     if truth is not None:
         parts.append(_section("Against planted truth", truth_tables(truth, study.split)))
+    deletions = study.table("deletions", systems)
+    if deletions is not None:
+        parts.append(_section("In-silico deletion", deletions_table(deletions)))
     crispri = study.table("crispri", systems)
     if crispri is not None:
         parts.append(_section("CRISPRi", crispri_tables(crispri)))
