@@ -16,6 +16,7 @@ from typing import Any
 
 from seq2exp.errors import InputError
 from seq2exp.genome.locus import Interval, parse_locus, resolve_chrom
+from seq2exp.inference.perturb import Edit
 from seq2exp.view.tracks import ROW_ORDER
 
 VERSION = 1
@@ -79,7 +80,8 @@ class Session:
     Attributes
     ----------
     dataset, dataset_digest
-        Name and content digest of the data set; an empty digest fits any.
+        Name of the data set, and the digest of its content without other added cell types; an
+        empty digest fits any.
     gene, cell, model
         Gene symbol or id, cell type, model id; empty for the data set's default.
     region
@@ -96,6 +98,10 @@ class Session:
         The rows in their order.
     selections
         The BED selection.
+    edits
+        What was edited of the inputs, in its order; closing the mask is no edit of an input.
+    highlights
+        The spans that are marked in the figure.
     version
         `VERSION` of the program that wrote it.
     """
@@ -117,12 +123,16 @@ class Session:
     cutoff: float | None = None
     tracks: tuple[TrackSetting, ...] = ()
     selections: tuple[Selection, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    highlights: tuple[Interval, ...] = ()
     version: int = field(default=VERSION)
 
     def to_json(self) -> str:
-        """Return the session as JSON text; the region is written 1-based, as it is typed."""
+        """Return the session as JSON text; regions are written 1-based, as they are typed."""
         content = asdict(self)
         content["region"] = _region_text(self.region) or None
+        content["highlights"] = [text for one in self.highlights if (text := _region_text(one))]
+        content["edits"] = [edit.to_dict() for edit in self.edits]
         first = {"format": "seq2exp-session", "version": content.pop("version")}
         return json.dumps(first | content, indent=2) + "\n"
 
@@ -280,12 +290,11 @@ def _build(kind: Any, content: Any, source: str, where: str, lengths: Any) -> An
                 raise InputError(f"{label} is missing; add it.")
             continue
         value = content[name]
-        if name in ("tracks", "selections"):
+        if name in ("tracks", "selections", "edits", "highlights"):
             if not isinstance(value, list):
                 raise InputError(f"{label} is not a list; write it in square brackets.")
-            part = TrackSetting if name == "tracks" else Selection
             values[name] = tuple(
-                _build(part, item, source, f"{name}[{i}] ", lengths) for i, item in enumerate(value)
+                _item(name, item, source, f"{name}[{i}]", lengths) for i, item in enumerate(value)
             )
         elif value is None and one.default is None:
             values[name] = None
@@ -297,6 +306,25 @@ def _build(kind: Any, content: Any, source: str, where: str, lengths: Any) -> An
         near = difflib.get_close_matches(values["key"], ROW_ORDER, n=1, cutoff=0)[0]
         raise InputError(f"{source}: {where}names no row of the browser; did you mean '{near}'?")
     return kind(**values)
+
+
+def _item(name: str, content: Any, source: str, where: str, lengths: Any) -> Any:
+    """Make one row of a session's lists."""
+    if name == "highlights":
+        return _checked("region", content, f"{source}: '{where}'", lengths)
+    if name != "edits":
+        part = TrackSetting if name == "tracks" else Selection
+        return _build(part, content, source, f"{where} ", lengths)
+    label = f"{source}: {where}"
+    edit = Edit.from_dict(content, label)
+    if not edit.on_inputs:
+        raise InputError(f"{label} closes the mask, which is no edit of an input; take it out.")
+    place = edit.interval
+    _check_place(
+        {"chrom": place.chrom, "start": place.start, "end": place.end}, f"{label} ", lengths
+    )
+    chrom = resolve_chrom(place.chrom, lengths or ()) or place.chrom
+    return replace(edit, interval=replace(place, chrom=chrom))
 
 
 def _check_place(values: dict[str, Any], label: str, lengths: Mapping[str, int] | None) -> None:

@@ -83,7 +83,7 @@ OUTLINES: dict[str, Outline] = {
 }
 
 
-def letter_path(base: str, left: float, height: float, fill: float = 0.9) -> str:
+def letter_path(base: str, left: float, height: float, fill: float = 0.9, digits: int = 3) -> str:
     """Return a letter as an SVG path in data coordinates.
 
     Parameters
@@ -92,9 +92,11 @@ def letter_path(base: str, left: float, height: float, fill: float = 0.9) -> str
     left : float
         Where the base begins on the x axis; it is 1 wide.
     height : float
-        Height of the letter, which stands on 0.
+        Height of the letter, which stands on 0, or hangs from it upside down where negative.
     fill : float
         Share of the base's width that the letter takes.
+    digits : int
+        Decimals of the heights.
 
     Returns
     -------
@@ -105,5 +107,5 @@ def letter_path(base: str, left: float, height: float, fill: float = 0.9) -> str
     out = []
     for command, points in OUTLINES[base]:
         out.append(command)
-        out.append(" ".join(f"{start + x * fill:.2f},{y * height:.3f}" for x, y in points))
+        out.append(" ".join(f"{start + x * fill:.2f},{y * height:.{digits}f}" for x, y in points))
     return "".join(out)

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from seq2exp.genome.locus import Interval
 from seq2exp.view import plotly_boxes, plotly_rows
 from seq2exp.view.plotly_parts import Ink, Row, Trace, number
@@ -232,6 +234,13 @@ def alt_text(specs: Sequence[TrackSpec], viewport: Interval) -> str:
                 if start < viewport.end and end > viewport.start
             )
             sentences.append(f"{spec.title}: {count} on screen.")
+        elif spec.kind == "effects" and len(spec.data["start"]):
+            most = int(np.abs(spec.data["value"]).argmax())
+            sentences.append(
+                f"{spec.title}: {len(spec.data['start'])} intervals were deleted; the largest "
+                f"change is {number(spec.data['value'][most])} log10(CAGE + 1) without "
+                f"{spec.data['name'][most]}."
+            )
         elif spec.kind in ("signal", "mask", "letters") and len(spec.data["x"]):
             x, mean = spec.data["x"], spec.data["mean"]
             seen = (x < viewport.end) & (x + spec.data["width"] > viewport.start)

@@ -44,7 +44,7 @@ def intervals(row: Row) -> list[dict[str, Any]]:
         out.append(segments(summits, row.ink.text, row.axis, 1.2))
     if items:
         starts, ends, lanes, _, text, _ = zip(*items, strict=True)
-        out.append(hover_points(row, starts, ends, lanes, text))
+        out.append(hover_points(row, starts, ends, [lane + 0.5 for lane in lanes], text))
     return out
 
 
@@ -137,7 +137,7 @@ def genes(row: Row) -> list[dict[str, Any]]:
             row,
             [gene["start"] for gene in rows],
             [gene["end"] for gene in rows],
-            [gene["lane"] for gene in rows],
+            [gene["lane"] + 0.5 for gene in rows],
             [f"{gene['name']} ({gene['strand']}) {gene['biotype']}".strip() for gene in rows],
             [gene["gene_id"] for gene in rows],
         )

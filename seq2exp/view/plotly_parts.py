@@ -68,7 +68,7 @@ class Row:
     @property
     def has_values(self) -> bool:
         """Whether the row has a value axis."""
-        return self.spec.kind in ("signal", "mask", "letters", "evidence")
+        return self.spec.kind in ("signal", "mask", "letters", "evidence", "effects")
 
     @property
     def y_range(self) -> list[float]:
@@ -167,13 +167,14 @@ def hover_points(
     row: Row,
     starts: Sequence[int] | NDArray[np.int64],
     ends: Sequence[int] | NDArray[np.int64],
-    lanes: Sequence[int] | NDArray[np.int64],
+    heights: Sequence[float] | NDArray[np.floating],
     text: Sequence[str],
     ids: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Put unseen points inside boxes so that a cursor anywhere in one finds it.
 
     Plotly looks for points, not areas, so a wide box carries one every hundredth of the screen.
+    `heights` are where the middles of the boxes stand on the row's axis.
     """
     step = max(row.viewport.width / 100, 1.0)
     half = row.viewport.width // 2
@@ -182,14 +183,14 @@ def hover_points(
     y: list[float | None] = []
     label: list[str] = []
     custom: list[str] = []
-    for index, (start, end, lane) in enumerate(zip(starts, ends, lanes, strict=True)):
+    for index, (start, end, height) in enumerate(zip(starts, ends, heights, strict=True)):
         left, right = max(int(start), low), min(int(end), high)
         if right <= left:
             continue
         count = max(1, int(np.ceil((right - left) / step)))
         points = left + (np.arange(count) + 0.5) * (right - left) / count
         x += [round(float(p) + 0.5, 1) for p in points] + [None]
-        y += [int(lane) + 0.5] * count + [None]
+        y += [float(height)] * count + [None]
         label += [text[index]] * count + [""]
         custom += [ids[index] if ids else ""] * count + [""]
     trace: dict[str, Any] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seq2exp.view import plotly_boxes, plotly_values
+from seq2exp.view import plotly_boxes, plotly_effects, plotly_values
 from seq2exp.view.glyphs import letter_path
 from seq2exp.view.plotly_parts import Row
 from seq2exp.view.tracks import BASE_COLORS, TrackSpec
@@ -44,6 +44,7 @@ _DRAW = {
     "letters": plotly_values.letters,
     "evidence": plotly_values.evidence,
     "intervals": plotly_boxes.intervals,
+    "effects": plotly_effects.effects,
     "triangle": plotly_values.triangle,
 }
 
@@ -61,6 +62,10 @@ def shapes(row: Row) -> list[dict[str, Any]]:
         line = {"width": 1.2, "color": row.ink.text, "dash": "dash"}
         out.append({"type": "line", "xref": "x domain", "yref": row.axis, "x0": 0, "x1": 1})
         out[-1] |= {"y0": spec.threshold, "y1": spec.threshold, "line": line}
+    if spec.kind == "effects":
+        zero = {"width": 1, "color": row.ink.muted}
+        out.append({"type": "line", "xref": "x domain", "yref": row.axis, "x0": 0, "x1": 1})
+        out[-1] |= {"y0": 0, "y1": 0, "line": zero}
     if spec.kind == "letters":
         for base in "ACGTN":
             path = "".join(
@@ -79,7 +84,7 @@ def shapes(row: Row) -> list[dict[str, Any]]:
 
 def is_empty(spec: TrackSpec) -> bool:
     """Tell whether a row waits for its data or has none."""
-    if spec.kind == "intervals":
+    if spec.kind in ("intervals", "effects"):
         return not len(spec.data["start"])
     return spec.kind in ("mask", "evidence") and not len(spec.data["x"])
 
@@ -140,7 +145,7 @@ def labels(row: Row) -> list[dict[str, Any]]:
                 "y": spec.threshold,
                 "xanchor": "left",
                 "xshift": 4,
-                "text": f"{spec.threshold:.2f}",
+                "text": f"{spec.threshold:.3g}",
                 "font": {"size": small, "color": ink.text},
             }
         )

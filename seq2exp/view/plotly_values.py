@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seq2exp.view.plotly_parts import Row, path, polygons, rgba, rounded
 from seq2exp.view.tracks import to_scale
@@ -70,7 +71,29 @@ def signal(row: Row) -> list[dict[str, Any]]:
         )
     )
     out[-1]["line"] = {"width": 1, "color": color, "shape": shape}
-    return out
+    return out + _before(row)
+
+
+def _before(row: Row) -> list[dict[str, Any]]:
+    """Draw, dotted, what was there before the user's edits."""
+    values = row.spec.data.get("before")
+    if values is None:
+        return []
+    shown = _with_gaps(to_scale(values, row.spec.scale))
+    trace = path(row.ink.text, **_at_bins(row), y=shown)
+    trace["line"] = {"width": 1, "color": row.ink.text, "dash": "dot", "shape": _shape(row)}
+    trace["hovertemplate"] = f"{row.spec.title} without edits %{{y:.4~g}}<extra></extra>"
+    if row.spec.scale == "log1p":
+        trace["customdata"] = _with_gaps(values)
+        trace["hovertemplate"] = trace["hovertemplate"].replace("%{y:", "%{customdata:")
+    return [trace]
+
+
+def _with_gaps(values: NDArray[Any]) -> list[float | int | None]:
+    """Round values; NaN becomes None, where a line is broken."""
+    known = np.isfinite(values)
+    numbers = iter(rounded(values[known]))
+    return [next(numbers) if here else None for here in known]
 
 
 def _hatched(row: Row) -> list[dict[str, Any]]:
@@ -117,11 +140,11 @@ def mask(row: Row) -> list[dict[str, Any]]:
         )
     )
     out[-1]["line"] = {"width": 1.3, "color": color, "shape": shape}
-    return out
+    return _before(row) + out
 
 
 def _band(row: Row) -> list[dict[str, Any]]:
-    """Draw the 90 % credible band."""
+    """Draw what lies between `lower` and `upper`."""
     data, color, at = row.spec.data, row.color, _at_bins(row)
     line = {"width": 0, "color": color, "shape": _shape(row)}
     lower = path(color, **at, y=rounded(data["lower"], 3), hoverinfo="skip")

@@ -96,7 +96,7 @@ def genes(scene: Scene, settings: ViewSettings) -> TrackSpec:
     )
 
 
-def _intervals(
+def boxes(
     key: str,
     settings: ViewSettings,
     start: Sequence[int] | NDArray[Any],
@@ -109,6 +109,7 @@ def _intervals(
     note: str = "",
     title: str = "",
 ) -> TrackSpec:
+    """Return a row of boxes, packed into lanes; all sequences are [n]."""
     height, base_color = look(key, settings)
     starts = np.asarray(start, dtype=np.int64)
     lane = assign_lanes(starts, end)
@@ -137,7 +138,7 @@ def _intervals(
     )
 
 
-def _inside(frame: pd.DataFrame, area: Interval) -> pd.DataFrame:
+def inside(frame: pd.DataFrame, area: Interval) -> pd.DataFrame:
     """Return the rows of a table that touch an area, from left to right."""
     hit = (frame["start"] < area.end) & (frame["end"] > area.start)
     if "chrom" in frame:
@@ -145,12 +146,12 @@ def _inside(frame: pd.DataFrame, area: Interval) -> pd.DataFrame:
     return frame[hit].sort_values(["start", "end"], kind="stable")
 
 
-def _records(frame: pd.DataFrame) -> Iterator[Any]:
+def records(frame: pd.DataFrame) -> Iterator[Any]:
     """Return a table's rows with its columns as attributes."""
     return frame.itertuples(index=False)
 
 
-def _span(start: int, end: int) -> str:
+def span_text(start: int, end: int) -> str:
     """Write a 0-based half-open span as people read it."""
     return f"{to_one_based(start):,}-{end:,} ({end - start:,} bp)"
 
@@ -159,15 +160,15 @@ def peaks(scene: Scene, settings: ViewSettings) -> TrackSpec:
     """Show the called or imported peaks with their summits."""
     if scene.peaks is None:
         note = scene.peaks_note or "calling peaks…"
-        return _intervals("peaks", settings, [], [], [], [], [], note=note, title=scene.peaks_title)
-    frame = _inside(scene.peaks, scene.interval)
+        return boxes("peaks", settings, [], [], [], [], [], note=note, title=scene.peaks_title)
+    frame = inside(scene.peaks, scene.interval)
     hover = []
-    for row in _records(frame):
-        parts = [_span(row.start, row.end), f"signal {row.signal_value:.3g}"]
+    for row in records(frame):
+        parts = [span_text(row.start, row.end), f"signal {row.signal_value:.3g}"]
         if row.q_log10 >= 0:
             parts.append(f"−log10 q {row.q_log10:.3g}")
         hover.append(" · ".join(parts))
-    return _intervals(
+    return boxes(
         "peaks",
         settings,
         frame["start"].to_numpy(),
@@ -191,7 +192,7 @@ def elements(scene: Scene, settings: ViewSettings) -> TrackSpec:
         note = scene.model_note
     elif not scene.elements:
         note = "no element passes the threshold"
-    return _intervals(
+    return boxes(
         "elements",
         settings,
         [e.interval.start for e in found],
@@ -199,7 +200,7 @@ def elements(scene: Scene, settings: ViewSettings) -> TrackSpec:
         [e.name for e in found],
         [e.mean_mask for e in found],
         [
-            f"{_span(e.interval.start, e.interval.end)} · {e.kind} · "
+            f"{span_text(e.interval.start, e.interval.end)} · {e.kind} · "
             f"mask mean {e.mean_mask:.2f}, max {e.max_mask:.2f}"
             for e in found
         ],
@@ -213,9 +214,9 @@ def truth(scene: Scene, settings: ViewSettings) -> TrackSpec | None:
     """Show what the simulation planted: causal elements in colour, decoys grey."""
     if scene.truth is None:
         return None
-    frame = _inside(scene.truth, scene.interval)
+    frame = inside(scene.truth, scene.interval)
     names = [str(n) for n in frame["name"]] if "name" in frame else ["planted"] * len(frame)
-    hover = [_span(a, b) for a, b in zip(frame["start"], frame["end"], strict=True)]
+    hover = [span_text(a, b) for a, b in zip(frame["start"], frame["end"], strict=True)]
     colors, note = None, ""
     if "role" in frame:
         _, color = look("truth", settings)
@@ -227,7 +228,7 @@ def truth(scene: Scene, settings: ViewSettings) -> TrackSpec | None:
                 f"{100 * float(effect):.0f} % of its expression" for effect in frame["effect"]
             ]
             hover = [f"{h} · {e}" for h, e in zip(hover, effects, strict=True)]
-    return _intervals(
+    return boxes(
         "truth",
         settings,
         frame["start"].to_numpy(),
@@ -244,7 +245,7 @@ def crispr(scene: Scene, settings: ViewSettings) -> TrackSpec | None:
     """Show the pairs tested for this gene; significant loss of expression is filled in colour."""
     if scene.crispr is None:
         return None
-    frame = _inside(scene.crispr, scene.interval)
+    frame = inside(scene.crispr, scene.interval)
     gene = scene.gene
     mine = frame["gene_symbol"].astype(str).str.upper() == gene.name.upper()
     if "gene_id" in frame:
@@ -252,18 +253,18 @@ def crispr(scene: Scene, settings: ViewSettings) -> TrackSpec | None:
     frame = frame[mine]
     _, color = look("crispr", settings)
     hover = []
-    for row in _records(frame):
+    for row in records(frame):
         effect = "effect not given" if pd.isna(row.effect) else f"effect {100 * row.effect:+.0f} %"
         p = "" if pd.isna(row.p_adjusted) else f" (adjusted p {row.p_adjusted:.2g})"
         regulates = "regulates" if bool(row.regulated) else "no effect found on"
-        span = _span(row.start, row.end)
+        span = span_text(row.start, row.end)
         hover.append(f"{span} · {regulates} {row.gene_symbol} · {effect}{p}")
-    return _intervals(
+    return boxes(
         "crispr",
         settings,
         frame["start"].to_numpy(),
         frame["end"].to_numpy(),
-        [f"{row.gene_symbol} {row.dataset}" for row in _records(frame)],
+        [f"{row.gene_symbol} {row.dataset}" for row in records(frame)],
         frame["effect"].to_numpy(dtype=np.float64),
         hover,
         color=[color if bool(r) else DECOY for r in frame["regulated"]],
@@ -277,17 +278,17 @@ def user(key: str, track: UserTrack, window: Interval, settings: ViewSettings) -
     """Show intervals the user added."""
     if track.intervals is None:
         raise ValueError(f"user track {track.name!r} has neither values nor intervals")
-    frame = _inside(track.intervals, window)
+    frame = inside(track.intervals, window)
     color = settings.of(key).color or track.color
     count = len(frame)
-    return _intervals(
+    return boxes(
         key,
         settings if settings.of(key).height else settings.with_track(key, height=26.0),
         frame["start"].to_numpy(),
         frame["end"].to_numpy(),
         [str(n) for n in frame["name"]] if "name" in frame else [track.name] * count,
         frame["score"].to_numpy(dtype=np.float64) if "score" in frame else np.zeros(count),
-        [_span(a, b) for a, b in zip(frame["start"], frame["end"], strict=True)],
+        [span_text(a, b) for a, b in zip(frame["start"], frame["end"], strict=True)],
         color=[color] * count,
         title=track.name,
     )

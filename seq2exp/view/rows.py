@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2exp.analysis.elements import runs
 from seq2exp.genome.locus import Interval
 from seq2exp.genome.window import SIGNALS
-from seq2exp.view import row_boxes
+from seq2exp.view import row_boxes, row_experiments
 from seq2exp.view.bins import beta_band, bin_edges, bin_mean, bin_size, bin_values, padded
 from seq2exp.view.scene import Scene, UserTrack
 from seq2exp.view.tracks import (
@@ -56,14 +55,17 @@ def build_tracks(scene: Scene, viewport: Interval, settings: ViewSettings) -> li
     builders: dict[str, Callable[[], TrackSpec | None]] = {
         "ruler": partial(_ruler, scene),
         "genes": partial(row_boxes.genes, scene, settings),
+        "edits": partial(row_experiments.edits, scene, settings),
         "dnase": partial(signal, "dnase", SIGNALS.index("DNase"), "signal"),
         "h3k27ac": partial(signal, "h3k27ac", SIGNALS.index("H3K27ac"), "signal"),
         "contact": partial(signal, "contact", SIGNALS.index("Hi-C"), "log10(1 + contact)"),
         "triangle": partial(_triangle, scene, viewport, settings),
         "peaks": partial(row_boxes.peaks, scene, settings),
         "elements": partial(row_boxes.elements, scene, settings),
+        "effects": partial(row_experiments.effects, scene, settings),
         "truth": partial(row_boxes.truth, scene, settings),
         "mask": partial(_mask, scene, viewport, area, bin_bp, settings),
+        "seeds": partial(row_experiments.seeds, scene, area, bin_bp, settings),
         "evidence": partial(_evidence, scene, area, settings),
         "crispr": partial(row_boxes.crispr, scene, settings),
     }
@@ -94,6 +96,10 @@ def _signal(
 ) -> TrackSpec:
     values = scene.window.signals[:, channel]
     height, color = row_boxes.look(key, settings)
+    data = _binned(values, scene, area, bin_bp)
+    if scene.unedited is not None:
+        before = scene.unedited.signals[:, channel]
+        data |= _before(before, values, scene, area, bin_bp)
     return TrackSpec(
         key=key,
         title=ROW_TITLES[key],
@@ -101,7 +107,7 @@ def _signal(
         unit=unit,
         height=height,
         color=color,
-        data=_binned(values, scene, area, bin_bp),
+        data=data,
         scale=settings.of(key).scale or "linear",
         note=scene.window.contact_source if key == "contact" else "",
     )
@@ -110,6 +116,15 @@ def _signal(
 def _binned(values: NDArray[Any], scene: Scene, area: Interval, bin_bp: int) -> dict[str, Any]:
     x, low, mean, high = bin_values(values, scene.interval.start, area, bin_bp)
     return {"x": x, "width": bin_bp, "min": low, "mean": mean, "max": high}
+
+
+def _before(
+    before: NDArray[Any], now: NDArray[Any], scene: Scene, area: Interval, bin_bp: int
+) -> dict[str, Any]:
+    """Return the bins' means without the user's edits, NaN where nothing differs."""
+    means = bin_mean(before, scene.interval.start, area, bin_bp)
+    differs = bin_mean(before != now, scene.interval.start, area, bin_bp) > 0
+    return {"before": np.where(differs, means, np.nan)} if differs.any() else {}
 
 
 def _triangle(scene: Scene, viewport: Interval, settings: ViewSettings) -> TrackSpec | None:
@@ -145,12 +160,6 @@ def _triangle(scene: Scene, viewport: Interval, settings: ViewSettings) -> Track
     )
 
 
-def _mask_parts(scene: Scene) -> dict[str, Any]:
-    origin = scene.interval.start
-    closed = [(origin + int(a), origin + int(b)) for a, b in runs(scene.window.blacklist)]
-    return {"promoter": scene.promoter, "closed": closed}
-
-
 def _cutoff(scene: Scene) -> float | None:
     """Return the mask mean above which bases count as selected under the rule on show."""
     if scene.rule is None or scene.posterior is None:
@@ -175,7 +184,7 @@ def _mask(
     height, color = row_boxes.look("mask", settings)
     letters = viewport.width < settings.letters_below
     posterior = scene.posterior
-    parts = _mask_parts(scene)
+    parts = {"band": "90 % credible band", "promoter": scene.promoter, "closed": scene.closed}
     data: dict[str, Any]
     base = partial(
         TrackSpec,
@@ -208,6 +217,9 @@ def _mask(
     data["lower"] = np.where(forced, data["mean"], lower)
     data["upper"] = np.where(forced, data["mean"], upper)
     data |= parts
+    if scene.unedited_posterior is not None:
+        before = scene.unedited_posterior.edit(scene.unedited_posterior.mean)
+        data |= _before(before, shown, scene, area, bin_bp)
     if letters:
         first = int(data["x"][0]) - origin
         codes = scene.window.codes[first : first + len(data["x"])]
@@ -287,11 +299,18 @@ def _top(values: NDArray[Any], ymax: str | float | None) -> float:
 
 
 def _raw_values(key: str, scene: Scene) -> NDArray[Any] | None:
-    """Return the per-base values [L] behind a signal row."""
+    """Return the per-base values [L] behind a signal row, the higher ones where edits changed it.
+
+    So the axis stays as it was where a peak is taken away.
+    """
     if key.startswith("user:"):
         return scene.user_tracks[int(key.split(":")[1])].values
     channels = {"dnase": "DNase", "h3k27ac": "H3K27ac", "contact": "Hi-C"}
-    return scene.window.signals[:, SIGNALS.index(channels[key])]
+    channel = SIGNALS.index(channels[key])
+    values = scene.window.signals[:, channel]
+    if scene.unedited is None:
+        return values
+    return np.maximum(values, scene.unedited.signals[:, channel])
 
 
 def _scaled(

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seq2exp.analysis.elements import Element, Rule
+from seq2exp.analysis.elements import Element, Rule, runs
 from seq2exp.genome.annotation import Gene
 from seq2exp.genome.locus import Interval
 from seq2exp.genome.window import Window
 
 if TYPE_CHECKING:
+    from seq2exp.inference.perturb import Edit
     from seq2exp.model.beta import MaskPosterior
 
 #: Reads the contact counts of an interval: symmetric matrix [n, n] and the starts of its bins [n].
@@ -83,6 +84,20 @@ class Scene:
         Whether the data are simulated; said wherever they are shown.
     contact_matrix : callable or None
         Reads the contact map for the triangle; None where there is none.
+    edits : sequence of Edit
+        What was edited in `window`, which holds the edited values.
+    unedited : Window or None
+        The window as it was measured; None where nothing was edited.
+    unedited_posterior : MaskPosterior or None
+        The mask of `unedited`, under the prior on show.
+    effects : pandas.DataFrame or None
+        What deletions do, see ``seq2exp.analysis.deletion.Deletions.frame``; None: no such row.
+    effects_note : str
+        What is being deleted, while nothing is known.
+    seeds : sequence of MaskPosterior
+        Masks of models that differ from the one on show in nothing but their seed.
+    seeds_note : str
+        Which models these are, or what is going on.
     """
 
     window: Window
@@ -101,6 +116,13 @@ class Scene:
     user_tracks: Sequence[UserTrack] = ()
     simulated: bool = False
     contact_matrix: MatrixProvider | None = None
+    edits: Sequence[Edit] = ()
+    unedited: Window | None = None
+    unedited_posterior: MaskPosterior | None = None
+    effects: pd.DataFrame | None = None
+    effects_note: str = ""
+    seeds: Sequence[MaskPosterior] = ()
+    seeds_note: str = ""
 
     @property
     def gene(self) -> Gene:
@@ -118,3 +140,9 @@ class Scene:
         part = self.window.promoter
         origin = self.interval.start
         return origin + part.start, origin + part.stop
+
+    @property
+    def closed(self) -> list[tuple[int, int]]:
+        """The blacklisted stretches as genome positions, 0-based half-open."""
+        origin = self.interval.start
+        return [(origin + int(a), origin + int(b)) for a, b in runs(self.window.blacklist)]

@@ -22,18 +22,23 @@ Scale = Literal["linear", "log1p"]
 PALETTE: dict[str, str] = {
     "ruler": "#4D4D4D",
     "genes": "#4D4D4D",
+    "edits": "#4D4D4D",
     "dnase": "#0072B2",
     "h3k27ac": "#E69F00",
     "contact": "#CC79A7",
     "triangle": "#CC79A7",
     "peaks": "#56B4E9",
     "elements": "#009E73",
+    "effects": "#D55E00",
     "truth": "#882255",
     "mask": "#D55E00",
+    "seeds": "#D55E00",
     "evidence": "#999999",
     "crispr": "#0072B2",
     "user": "#4D4D4D",
 }
+#: Of an interval whose deletion raises the prediction; the others have the row's own colour.
+GAIN_COLOR = "#0072B2"
 #: The sources of the evidence row, in the order of ``MaskPosterior.evidence``'s columns.
 EVIDENCE_NAMES: tuple[str, ...] = ("Sequence", "H3K27ac", "DNase", "Hi-C")
 EVIDENCE_COLORS: tuple[str, ...] = ("#999999", "#E69F00", "#0072B2", "#CC79A7")
@@ -50,28 +55,34 @@ BASE_COLORS: dict[str, str] = {
 ROW_ORDER: tuple[str, ...] = (
     "ruler",
     "genes",
+    "edits",
     "dnase",
     "h3k27ac",
     "contact",
     "triangle",
     "peaks",
     "elements",
+    "effects",
     "truth",
     "mask",
+    "seeds",
     "evidence",
     "crispr",
 )
 ROW_TITLES: dict[str, str] = {
     "ruler": "Position",
     "genes": "Genes",
+    "edits": "Edited inputs",
     "dnase": "DNase",
     "h3k27ac": "H3K27ac",
     "contact": "Hi-C with TSS",
     "triangle": "Hi-C map",
     "peaks": "MACS3 peaks",
     "elements": "Learned elements",
+    "effects": "Deletion effect",
     "truth": "Planted truth",
     "mask": "Learned mask",
+    "seeds": "Mask over seeds",
     "evidence": "Evidence",
     "crispr": "CRISPRi",
 }
@@ -79,14 +90,17 @@ ROW_TITLES: dict[str, str] = {
 ROW_HEIGHTS: dict[str, float] = {
     "ruler": 24,
     "genes": 56,
+    "edits": 26,
     "dnase": 64,
     "h3k27ac": 64,
     "contact": 56,
     "triangle": 110,
     "peaks": 26,
     "elements": 26,
+    "effects": 60,
     "truth": 26,
     "mask": 92,
+    "seeds": 60,
     "evidence": 54,
     "crispr": 26,
     "user": 48,
@@ -106,10 +120,12 @@ class TrackSpec:
         exons [(start, end)], cds (start, end) | None, lane, canonical, target, biotype``;
         ``lanes`` int. ``target`` marks the gene whose window this is.
     ``"signal"``
-        ``x`` int64 [n] bin starts, ``width`` int bp per bin, ``min``, ``mean``, ``max`` [n].
+        ``x`` int64 [n] bin starts, ``width`` int bp per bin, ``min``, ``mean``, ``max`` [n];
+        perhaps ``before`` [n], the means without the user's edits, NaN where nothing differs.
     ``"mask"``
-        as ``signal``, and ``lower``, ``upper`` [n] (90 % credible band), ``promoter``
-        (start, end) forced open and drawn hatched, ``closed`` [(start, end)] blacklisted.
+        as ``signal``, and ``lower``, ``upper`` [n] with ``band`` saying what lies between them,
+        ``promoter`` (start, end) forced open and drawn hatched, ``closed`` [(start, end)]
+        blacklisted.
     ``"letters"``
         the mask at base level: ``x`` int64 [n] positions, ``base`` list of A C G T N,
         ``height`` [n] the mask mean, ``lower``, ``upper`` [n], ``promoter``, ``closed``.
@@ -119,6 +135,8 @@ class TrackSpec:
     ``"intervals"``
         ``start``, ``end`` int64 [n], ``name`` list, ``score`` [n], ``lane`` int [n],
         ``color`` list, ``hover`` list, ``summit`` int64 [n] (-1 none), ``lanes`` int.
+    ``"effects"``
+        ``start``, ``end`` int64 [n], ``value`` [n] signed, ``name``, ``hover``, ``color`` lists.
     ``"triangle"``
         ``x`` int64 [n + 1] bin edges, ``matrix`` [n, n] contact counts.
 

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import math
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from seq2exp.errors import InputError
-from seq2exp.export.bigwig import bedgraph, bigwig, value_runs
+from seq2exp.export.bigwig import bedgraph, bigwig, cut_bigwig, mask_tracks, value_runs
 from seq2exp.genome.locus import Interval
+from seq2exp.model.beta import BetaPrior, MaskPosterior
 
 LENGTHS = {"chr1": 60, "chr2": 500}
 
@@ -94,3 +96,55 @@ def test_nan_is_zero_and_values_must_fit():
 def test_a_chromosome_that_is_not_there_is_named():
     with pytest.raises(InputError, match=r"chr9 is not among .* chr1, chr2"):
         bigwig(np.ones(3), Interval("chr9", 0, 3), LENGTHS)
+
+
+@settings(deadline=None, max_examples=40)
+@given(windows, st.lists(st.integers(0, 60), min_size=4, max_size=4, unique=True).map(sorted))
+def test_a_part_of_a_bigwig_has_its_values_and_no_others(tmp_path_factory, case, edges):
+    values, origin = case
+    path = tmp_path_factory.mktemp("cut") / "whole.bw"
+    path.write_bytes(bigwig(values, Interval("1", origin, origin + len(values)), {"1": 60, "2": 9}))
+    a, b, c, d = edges
+    spans = [Interval("chr1", c, d), Interval("chr1", a, b), Interval("chr2", 0, 9)]
+    expected = on_chromosome(values, origin)
+    inside = np.zeros(60, dtype=bool)
+    inside[a:b] = inside[c:d] = True
+    expected[~inside] = np.nan
+    data = cut_bigwig(path, spans, {"chr1": 60, "chr2": 9})
+    assert (data is None) == np.isnan(expected).all()
+    if data is not None:
+        with pybigtools.open(io.BytesIO(data)) as file:
+            assert file.chroms() == {"chr1": 60, "chr2": 9}
+            found = file.values("chr1", 0, 60, fillna=None)
+        np.testing.assert_allclose(found, expected, atol=5.1e-7)
+
+
+def test_a_part_of_a_damaged_bigwig_is_named(tmp_path):
+    path = tmp_path / "cut-short.bw"
+    path.write_bytes(bigwig(np.ones(50), Interval("chr1", 0, 50), LENGTHS)[:100])
+    with pytest.raises(InputError, match=r"cut-short\.bw cannot be read"):
+        cut_bigwig(path, [Interval("chr1", 0, 9)], LENGTHS)
+
+
+def test_a_masks_mean_and_band_are_edited_alike():
+    posterior = MaskPosterior(
+        alpha=np.array([1, 2, 8, 3], dtype=np.float32),
+        beta=np.array([1, 6, 2, 3], dtype=np.float32),
+        prior=BetaPrior(1.0, 9.0),
+        evidence=np.ones((4, 4), dtype=np.float32),
+        forced_open=slice(3, 4),
+        closed=np.array([True, False, False, True]),
+    )
+    found = mask_tracks(posterior)
+    assert list(found) == ["mean", "lower", "upper"]
+    np.testing.assert_allclose(found["mean"], [0, 0.25, 0.8, 1], rtol=1e-6)
+    for kind, share in (("lower", 0.05), ("upper", 0.95)):
+        assert found[kind][[0, 3]].tolist() == [0, 1]
+        below = [below_beta(found[kind][1], 2, 6), below_beta(found[kind][2], 8, 2)]
+        assert below == pytest.approx([share, share], rel=1e-5)
+
+
+def below_beta(x, a, b):
+    """P(m < x) of a Beta with whole parameters: the tail of a binomial distribution."""
+    n, x = a + b - 1, float(x)
+    return sum(math.comb(n, j) * x**j * (1 - x) ** (n - j) for j in range(a, n + 1))

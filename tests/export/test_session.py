@@ -17,6 +17,7 @@ from seq2exp.export.session import (
     read_session,
 )
 from seq2exp.genome.locus import Interval
+from seq2exp.inference.perturb import Edit
 from seq2exp.view.tracks import ROW_ORDER
 
 FULL = Session(
@@ -44,6 +45,12 @@ FULL = Session(
         Selection("chr22", 39_300_000, 39_300_500, 'my "peak"', "#D55E00", "näher ansehen\n2"),
         Selection("chr22", 0, 1),
     ),
+    edits=(
+        Edit(Interval("chr22", 39_300_000, 39_300_500), "scale", "DNase", 0.5),
+        Edit(Interval("chr22", 39_310_000, 39_310_500), "flatten", "Hi-C"),
+        Edit(Interval("chr22", 39_320_000, 39_320_002), "substitute", bases="AC"),
+    ),
+    highlights=(Interval("chr22", 39_260_000, 39_270_000), Interval("chr22", 0, 1)),
 )
 
 unit = st.floats(0.001, 0.999)
@@ -89,6 +96,25 @@ sessions = st.builds(
         ),
         max_size=3,
     ).map(tuple),
+    edits=st.lists(
+        st.builds(
+            lambda start, width, value: Edit(
+                Interval("chr1", start, start + width), "paint", "H3K27ac", value
+            ),
+            st.integers(0, 10**8),
+            st.integers(1, 10**6),
+            st.floats(0, 1e4),
+        ),
+        max_size=3,
+    ).map(tuple),
+    highlights=st.lists(
+        st.builds(
+            lambda start, width: Interval("chr2", start, start + width),
+            st.integers(0, 10**8),
+            st.integers(1, 10**6),
+        ),
+        max_size=2,
+    ).map(tuple),
 )
 
 
@@ -117,6 +143,7 @@ def test_a_file_holds_what_the_view_was(tmp_path):
     content = json.loads(FULL.to_json())
     assert (content["format"], content["version"]) == ("seq2exp-session", 1)
     assert content["region"] == "chr22:39,250,001-39,450,000"
+    assert content["highlights"] == ["chr22:39,260,001-39,270,000", "chr22:1-1"]
 
 
 def test_a_link_says_only_what_is_not_default():
@@ -146,6 +173,9 @@ def test_a_link_changes_what_it_names_and_nothing_else():
 def test_a_region_before_the_first_base_is_written_from_base_1():
     assert Session(region=Interval("chr1", -50, 100)).to_query() == {"region": "chr1:1-100"}
     assert Session(region=Interval("chr1", -50, -10)).to_query() == {}
+    marks = (Interval("chr1", -50, 100), Interval("chr1", -50, -10))
+    kept = parse_session(Session(highlights=marks).to_json())
+    assert kept.highlights == (Interval("chr1", 0, 100),)
 
 
 @pytest.mark.parametrize(
@@ -212,6 +242,18 @@ def edited(**changes):
         (edited(selections__end=10**9), "beyond the 50,818,468 bp of chr22"),
         (edited(tracks__key="maks"), "names no row of the browser; did you mean 'mask'?"),
         (edited(tracks__height=1e9), "give a number above 0 and at most 1000"),
+        (edited(edits=7), "'edits' is not a list"),
+        (edited(edits__signal="ATAC"), "edits[0]: The edit 'scale' is of one of"),
+        (edited(edits__action="close"), "edits[0]: "),
+        (
+            edited(edits=[{"action": "close", "chrom": "chr22", "start": 1, "end": 2}]),
+            "edits[0] closes the mask",
+        ),
+        (edited(edits__chrom="chr99"), "edits[0] is on chr99, which this data set lacks"),
+        (edited(edits__end=10**9), "beyond the 50,818,468 bp of chr22"),
+        (edited(highlights="chr22:1-2"), "'highlights' is not a list"),
+        (edited(highlights=["chr22:1-2", 7]), "'highlights[1]' is 7; give text in quotes"),
+        (edited(highlights=["chr22:1-60,000,000"]), "'highlights[0]': "),
         ("[" * 200_000, "not JSON"),
     ],
 )
@@ -222,6 +264,11 @@ def test_a_wrong_file_is_explained(tmp_path, text, said):
         read_session(path, {"chr22": 50_818_468})
     assert said in str(error.value)
     assert "view.json" in str(error.value)
+
+
+def test_edits_take_the_chromosome_names_of_the_data_set():
+    text = edited(edits__chrom="22")
+    assert parse_session(text, lengths={"chr22": 50_818_468}) == FULL
 
 
 def test_a_missing_file_is_named(tmp_path):

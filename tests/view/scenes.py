@@ -1,6 +1,6 @@
 """A scene with something in every row, made in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -9,11 +9,13 @@ from seq2exp.analysis.elements import call_elements, selection
 from seq2exp.genome.annotation import Gene, Transcript
 from seq2exp.genome.locus import Interval
 from seq2exp.genome.window import WINDOW, Window
+from seq2exp.inference.perturb import Edit, apply_edits
 from seq2exp.model.beta import BetaPrior, MaskPosterior
 from seq2exp.view.scene import Scene, UserTrack
 
 TSS = 39_350_000
 START = TSS - WINDOW // 2
+EDIT = Edit(Interval("chr22", TSS + 12_000, TSS + 13_000), "scale", "DNase", 1.5)
 PEAKS = (-62_000, -31_400, -8_000, -300, 12_500, 47_000, 71_300)
 
 
@@ -39,7 +41,10 @@ def make_gene(name: str, start: int, end: int, strand: str = "+", coding: bool =
     return Gene(f"ENSG-{name}", name, "chr22", start, end, strand, tss, kind, (main, short))
 
 
-def make_scene(model: bool = True, rule: MaskRule | None = None, seed: int = 0) -> Scene:
+def make_scene(
+    model: bool = True, rule: MaskRule | None = None, seed: int = 0, tried: bool = False
+) -> Scene:
+    """Make a scene; where something was tried, inputs are edited and elements deleted."""
     rng = np.random.default_rng(seed)
     length = WINDOW
     position = np.arange(START, START + length)
@@ -124,7 +129,7 @@ def make_scene(model: bool = True, rule: MaskRule | None = None, seed: int = 0) 
         apart = np.abs(starts[:, None] - starts[None, :]) / 5000
         return 400 * (1 + apart) ** -1.2, starts
 
-    return Scene(
+    scene = Scene(
         window=window,
         genes=genes,
         peaks=frame,
@@ -143,4 +148,19 @@ def make_scene(model: bool = True, rule: MaskRule | None = None, seed: int = 0) 
         ],
         simulated=True,
         contact_matrix=matrix,
+    )
+    if not tried:
+        return scene
+    effects = frame[["name", "chrom", "start", "end"]].assign(
+        delta=[-0.4, -0.05, 0.0, 0.02, -0.12, 0.1, -0.01], share=0.2
+    )
+    return replace(
+        scene,
+        window=apply_edits(window, [EDIT]).window,
+        edits=[EDIT],
+        unedited=window,
+        unedited_posterior=posterior,
+        effects=effects,
+        seeds=[] if posterior is None else [replace(posterior, alpha=posterior.alpha * 1.5)],
+        seeds_note="" if model else "the models run",
     )

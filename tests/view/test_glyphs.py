@@ -19,6 +19,11 @@ def test_letters_fill_the_width_of_their_base_and_the_height_of_the_mask(base: s
     assert (min(y), max(y)) == (0, 0.62)
 
 
+def test_a_negative_letter_hangs_and_small_ones_keep_their_digits() -> None:
+    _, y = zip(*corners(letter_path("T", 0, -2.5e-6, digits=9)), strict=True)
+    assert (min(y), max(y)) == (-2.5e-6, 0)
+
+
 def test_a_has_a_hole_and_t_a_stem() -> None:
     outer, hole = letter_path("A", 0, 1, fill=1.0).split("Z")[:2]
     assert Outline(corners(outer)).contains_point((0.5, 0.5))

@@ -16,6 +16,7 @@ import pytest
 from seq2exp.errors import InputError
 from seq2exp.genome.locus import Interval
 from seq2exp.view import matplotlib as printed
+from seq2exp.view.paper.page import compose
 from seq2exp.view.paper.sheet import number, span_text
 from seq2exp.view.tracks import (
     EVIDENCE_COLORS,
@@ -88,6 +89,7 @@ def rows():
         "max": mean,
         "lower": mean * 0.5,
         "upper": np.minimum(mean * 1.4, 1),
+        "band": "90 % credible band",
         "promoter": (START + 99_000, START + 101_000),
         "closed": [(START + 20_000, START + 30_000)],
     }
@@ -297,7 +299,7 @@ def test_gene_names_never_collide(seed, width_mm):
         genes.append(gene(f"GENE{'X' * int(rng.integers(0, 9))}{i}", start, start + size, "-"))
     row = spec("genes", "genes", {"rows": genes, "lanes": 3})
     with matplotlib.rc_context(printed._MATPLOTLIB_DEFAULTS | printed._STYLE):
-        figure = printed._compose([row], VIEW, width_mm, 7.0, "", "", False)
+        figure = compose([row], VIEW, width_mm, 7.0, "", "", False)
         figure.draw_without_rendering()
         axes = next(a for a in figure.axes if a.get_label() == "genes")
         labels = [(t.get_text(), t.get_window_extent()) for t in axes.texts]
@@ -332,7 +334,7 @@ def test_triangle_is_turned_and_aligned():
     matrix[0, -1] = matrix[-1, 0] = 50.0
     row = spec("triangle", "triangle", {"x": START + 10_000 * np.arange(n + 1), "matrix": matrix})
     with matplotlib.rc_context(printed._MATPLOTLIB_DEFAULTS | printed._STYLE):
-        figure = printed._compose([row], VIEW, 180, 7.0, "", "", False)
+        figure = compose([row], VIEW, 180, 7.0, "", "", False)
     axes = next(a for a in figure.axes if a.get_label() == "triangle")
     mesh = axes.collections[0]
     grid = mesh.get_coordinates()

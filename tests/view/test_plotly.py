@@ -20,7 +20,7 @@ EVERYTHING = ViewSettings().with_track("triangle", visible=True)
 
 @pytest.fixture(scope="module")
 def scene() -> Scene:
-    return make_scene()
+    return make_scene(tried=True)
 
 
 def draw(scene: Scene, view: Interval, settings: ViewSettings = EVERYTHING, **more: Any) -> dict:
@@ -173,7 +173,7 @@ def test_alt_text_names_the_place_and_what_is_there(scene: Scene) -> None:
 
 
 def test_waiting_rows_say_why(scene: Scene) -> None:
-    drawn = draw(make_scene(model=False), scene.interval)
+    drawn = draw(make_scene(model=False, tried=True), scene.interval)
     notes = [a["text"] for a in drawn["layout"]["annotations"] if "running" in a["text"]]
     assert len(notes) == 3
     assert drawn["layout"]["height"] == draw(scene, scene.interval)["layout"]["height"]

@@ -15,7 +15,7 @@ SETTINGS = ViewSettings()
 
 @pytest.fixture(scope="module")
 def scene() -> Scene:
-    return make_scene()
+    return make_scene(tried=True)
 
 
 def by_key(scene: Scene, view: Interval, settings: ViewSettings = SETTINGS) -> dict[str, TrackSpec]:
@@ -120,7 +120,7 @@ def test_threshold_line_is_where_the_rule_cuts() -> None:
 
 
 def test_while_the_model_runs_its_rows_are_there_and_say_so(scene: Scene) -> None:
-    waiting = by_key(make_scene(model=False), scene.interval)
+    waiting = by_key(make_scene(model=False, tried=True), scene.interval)
     done = by_key(scene, scene.interval)
     assert list(waiting) == list(done)
     for key in ("elements", "mask", "evidence"):

@@ -30,6 +30,8 @@ ACTIONS: tuple[tuple[str, str], ...] = (
     ("zoom", "Zoom in"),
     ("highlight", "Highlight"),
     ("add", "Add to selection"),
+    ("delete", "Delete in silico"),
+    ("edit", "Edit the inputs here"),
 )
 HTML = '<div class="s2e-anchor"></div>'
 

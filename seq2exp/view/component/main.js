@@ -35,7 +35,7 @@ const KEYS = [
 ];
 const GESTURES = [
   ["Drag", "Pan"],
-  ["Shift + drag", "Select a span: zoom, highlight, add to selection"],
+  ["Shift + drag", "Select a span: zoom, highlight, keep, delete in silico, edit its inputs"],
   ["Wheel", "Zoom at the cursor, when the wheel button is on"],
   ["Double-click", "Whole window"],
   ["Click a gene", "Open the gene"],

@@ -5,11 +5,16 @@ from collections.abc import Callable
 from matplotlib.axes import Axes
 
 from seq2exp.view.paper import boxes, values
+from seq2exp.view.paper.effects import effects
 from seq2exp.view.paper.sheet import MM_PER_PIXEL, MM_PER_POINT, Sheet
 from seq2exp.view.paper.triangle import triangle
 from seq2exp.view.tracks import PALETTE, ROW_HEIGHTS, TrackSpec
 
+#: Millimetres that the values of a row need to be read.
+LEAST_MM = 4.0
+
 _WITH_LEGEND = frozenset({"mask", "letters", "evidence"})
+_FIXED = frozenset({"ruler", "genes", "intervals"})
 _PAINTERS: dict[str, Callable[[Axes, TrackSpec, Sheet, float], None]] = {
     "ruler": values.ruler,
     "genes": boxes.genes,
@@ -18,6 +23,7 @@ _PAINTERS: dict[str, Callable[[Axes, TrackSpec, Sheet, float], None]] = {
     "letters": values.letters,
     "evidence": values.evidence,
     "intervals": boxes.intervals,
+    "effects": effects,
     "triangle": triangle,
 }
 
@@ -27,8 +33,8 @@ def plain_ruler() -> TrackSpec:
     return TrackSpec("ruler", "Position", "ruler", "", ROW_HEIGHTS["ruler"], PALETTE["ruler"], {})
 
 
-def height_mm(spec: TrackSpec, sheet: Sheet) -> float:
-    """Return the height a row needs on paper."""
+def fixed_mm(spec: TrackSpec, sheet: Sheet) -> float:
+    """Return what a row needs on paper however high the page is: its boxes, names, legends."""
     if spec.kind == "ruler":
         return 2.4 + 1.1 * sheet.font_size * MM_PER_POINT
     if spec.kind == "genes":
@@ -36,8 +42,12 @@ def height_mm(spec: TrackSpec, sheet: Sheet) -> float:
         return max(lanes, 1) * boxes.gene_lane_mm(sheet)
     if spec.kind == "intervals":
         return boxes.interval_lanes(spec) * boxes.LANE_MM + boxes.interval_note_mm(spec, sheet)
-    scaled = max(spec.height * MM_PER_PIXEL, 4.0)
-    return scaled + (values.legend_mm(spec, sheet) if spec.kind in _WITH_LEGEND else 0.0)
+    return values.legend_mm(spec, sheet) if spec.kind in _WITH_LEGEND else 0.0
+
+
+def stretch_mm(spec: TrackSpec) -> float:
+    """Return the usual height of a row's values on paper; 0 for rows that have none."""
+    return 0.0 if spec.kind in _FIXED else max(spec.height * MM_PER_PIXEL, LEAST_MM)
 
 
 def label_center(spec: TrackSpec, sheet: Sheet, height: float) -> float:

@@ -54,11 +54,11 @@ class Sheet:
         width, _, _ = text_to_path.get_text_width_height_descent(text, properties, ismath=False)
         return width * MM_PER_POINT
 
-    def wrap(self, text: str, width_mm: float, size: float) -> list[str]:
+    def wrap(self, text: str, width_mm: float, size: float, **font: Any) -> list[str]:
         """Break a text between words into lines of at most `width_mm`; words stay whole."""
         lines: list[str] = []
         for word in printable(text).split():
-            if lines and self.text_mm(f"{lines[-1]} {word}", size) <= width_mm:
+            if lines and self.text_mm(f"{lines[-1]} {word}", size, **font) <= width_mm:
                 lines[-1] += f" {word}"
             else:
                 lines.append(word)

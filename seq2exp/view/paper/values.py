@@ -45,7 +45,7 @@ def ruler(axes: Axes, spec: TrackSpec, sheet: Sheet, height: float) -> None:
         axes.plot(int(tss) + 0.5, base, marker="v", color=INK, markersize=3.2, clip_on=False)
 
 
-def _value_axis(
+def value_axis(
     axes: Axes, spec: TrackSpec, sheet: Sheet, low: float, high: float, ticks: list[float]
 ) -> None:
     """Set and label the y axis in the data's unit."""
@@ -158,7 +158,7 @@ def signal(axes: Axes, spec: TrackSpec, sheet: Sheet, height: float) -> None:
     low, high = _limits(
         spec, np.asarray(spec.data["min"])[seen], np.asarray(spec.data["max"])[seen]
     )
-    _value_axis(axes, spec, sheet, low, high, [low, high])
+    value_axis(axes, spec, sheet, low, high, [low, high])
     axes.axhline(0, color=MUTED, linewidth=0.3)
     if spec.note:
         note(axes, sheet, spec.note, 0.998, 1.0, ha="right", va="top")
@@ -170,8 +170,22 @@ def signal(axes: Axes, spec: TrackSpec, sheet: Sheet, height: float) -> None:
     axes.fill_between(x, 0, mean, color=spec.color, alpha=0.45, linewidth=0)
     axes.fill_between(x, least, most, color=spec.color, alpha=0.3, linewidth=0)
     axes.plot(x, mean, color=spec.color, linewidth=0.5, solid_joinstyle="miter")
+    _before(axes, spec, sheet, x, seen)
     _mark_clipped(axes, spec, sheet, seen)
     _threshold(axes, spec, sheet)
+
+
+def _before(
+    axes: Axes,
+    spec: TrackSpec,
+    sheet: Sheet,
+    x: NDArray[np.float64],
+    seen: NDArray[np.bool_],
+) -> None:
+    """Draw, dotted, what was there before the user's edits."""
+    if "before" in spec.data:
+        shown = _outline(spec, sheet, spec.data["before"], seen)
+        axes.plot(x, shown, color=INK, linewidth=0.5, linestyle=(0, (1, 1.5)), zorder=7)
 
 
 def _mark_clipped(axes: Axes, spec: TrackSpec, sheet: Sheet, seen: NDArray[np.bool_]) -> None:
@@ -245,7 +259,7 @@ def _forced(
 def mask(axes: Axes, spec: TrackSpec, sheet: Sheet, height: float) -> None:
     """Draw mean, credible band, threshold, what passes it, and what is forced."""
     low, high = spec.y_range or (0.0, 1.0)
-    _value_axis(axes, spec, sheet, low, high, [low, (low + high) / 2, high])
+    value_axis(axes, spec, sheet, low, high, [low, (low + high) / 2, high])
     seen, x = _visible(spec, sheet)
     legend: list[Any] = []
     if seen.any():
@@ -255,7 +269,7 @@ def mask(axes: Axes, spec: TrackSpec, sheet: Sheet, height: float) -> None:
                 _outline(spec, sheet, spec.data[key], seen) for key in ("lower", "upper")
             )
             axes.fill_between(x, lower, upper, color=spec.color, linewidth=0, **_BAND)
-            legend.append((_BAND | {"fc": spec.color}, "90 % credible band"))
+            legend.append((_BAND | {"fc": spec.color}, spec.data["band"]))
         if spec.threshold is not None:
             # A bin whose highest base passes may hold an element, so it counts as above.
             above = most >= float(to_scale([spec.threshold], spec.scale)[0])
@@ -263,6 +277,7 @@ def mask(axes: Axes, spec: TrackSpec, sheet: Sheet, height: float) -> None:
                 x, 0, mean, where=list(above), color=spec.color, alpha=0.55, linewidth=0
             )
         axes.plot(x, mean, color=spec.color, linewidth=0.7, solid_joinstyle="miter")
+        _before(axes, spec, sheet, x, seen)
     legend += _forced(axes, spec, sheet, low, high)
     _threshold(axes, spec, sheet)
     _legend(axes, spec, sheet, height, legend)
@@ -271,7 +286,7 @@ def mask(axes: Axes, spec: TrackSpec, sheet: Sheet, height: float) -> None:
 def letters(axes: Axes, spec: TrackSpec, sheet: Sheet, height: float) -> None:
     """Draw each base as a letter as tall as its mask mean."""
     low, high = spec.y_range or (0.0, 1.0)
-    _value_axis(axes, spec, sheet, low, high, [low, (low + high) / 2, high])
+    value_axis(axes, spec, sheet, low, high, [low, (low + high) / 2, high])
     # Pale, for letters stand on it.
     legend = _forced(axes, spec, sheet, low, high, ink="#C8C8C8")
     font = FontProperties(weight="bold")
@@ -304,7 +319,7 @@ def letters(axes: Axes, spec: TrackSpec, sheet: Sheet, height: float) -> None:
 
 def evidence(axes: Axes, spec: TrackSpec, sheet: Sheet, height: float) -> None:
     """Stack the shares of the sources, which add up to one."""
-    _value_axis(axes, spec, sheet, 0.0, 1.0, [0.0, 1.0])
+    value_axis(axes, spec, sheet, 0.0, 1.0, [0.0, 1.0])
     seen, x = _visible(spec, sheet)
     shares = np.asarray(spec.data["shares"], dtype=np.float64)
     floor = np.zeros(len(x))
