@@ -161,6 +161,24 @@ def test_defaults_are_the_models_own(run, gene, demo_yaml):
     assert top["mask"]["ratio"] == pytest.approx(0.05)
 
 
+def test_a_model_of_simulated_data_on_measured_ones_is_said(
+    run, gene, demo_yaml, models, tmp_path, monkeypatch
+):
+    card = {"title": "Sim", "dataset": {"simulated": True}}
+    save_model(tmp_path / "sim.safetensors", load_model(models / "tiny-hard.safetensors")[0], card)
+    monkeypatch.setenv("SEQ2EXP_MODELS", str(tmp_path))
+    measured = demo_yaml.with_name("measured.yaml")
+    text = demo_yaml.read_text()
+    assert "simulated: true" in text
+    measured.write_text(text.replace("simulated: true", "simulated: false"))
+    for dataset, known in ((demo_yaml, False), (measured, True)):
+        code, out, _ = run("predict", gene, "--dataset", dataset, "--no-peaks", "--json", "-")
+        notes = json.loads(out)["notes"]
+        assert code == 0 and any("nothing about biology" in note for note in notes) is known
+        code, out, _ = run("elements", gene, "--dataset", dataset, "--json", "-")
+        assert (code, bool(json.loads(out)["notes"])) == (0, known)
+
+
 def test_without_json_it_is_a_table(run, gene, demo_yaml):
     code, out, err = run(
         "predict", gene, "--dataset", demo_yaml, "--model", "tiny-hard", "--no-peaks"

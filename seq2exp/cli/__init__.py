@@ -10,7 +10,18 @@ from collections.abc import Sequence
 
 import typer
 
-from seq2exp.cli import bench, data, evaluate, models, study
+from seq2exp.cli import (
+    bench,
+    cells,
+    compare,
+    data,
+    evaluate,
+    intervals,
+    models,
+    perturb,
+    study,
+    takeaway,
+)
 from seq2exp.errors import TERMINATED, InputError
 
 app = typer.Typer(
@@ -20,8 +31,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (data.demo, models.train, evaluate.evaluate, models.predict, models.convert):
+for command in (
+    *(data.demo, models.train, evaluate.evaluate, models.predict),
+    *(intervals.elements, intervals.peaks, compare.compare),
+    *(perturb.delete, perturb.variant),
+    *(takeaway.figure, takeaway.hub, takeaway.report, models.convert),
+):
     app.command()(command)
+app.add_typer(cells.app)
 app.add_typer(study.app)
 app.add_typer(bench.app)
 
@@ -33,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except InputError as error:
         _fail(str(error), 2)
     except typer.TyperException as error:
-        _fail(error.format_message(), error.exit_code)
+        _fail(error.format_message().replace(": Value error, ", ": "), error.exit_code)
     except typer.Abort:
         _fail("stopped", 130)
     except SystemExit as end:

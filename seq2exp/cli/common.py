@@ -1,14 +1,19 @@
 """What the commands share: option types, progress, where the demo is, and writing."""
 
+import json
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seq2exp.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DatasetFile = Annotated[
     str,
@@ -29,6 +34,9 @@ Scan = Annotated[
 ]
 Json = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write JSON; '-' is stdout.")
+]
+Tsv = Annotated[
+    str | None, typer.Option("--tsv", metavar="FILE", help="Write a table; '-' is stdout.")
 ]
 
 
@@ -54,15 +62,44 @@ def progress() -> Iterator[Any]:
         yield report
 
 
+def check_outputs(targets: Mapping[str, str | None]) -> None:
+    """Refuse files that cannot be written, before the work for them begins.
+
+    Parameters
+    ----------
+    targets
+        Option to its file; "-" is stdout, None is left out.
+
+    Raises
+    ------
+    InputError
+        Where two options have one file, or a file is a folder or has none.
+    """
+    asked: dict[str, tuple[str, list[str]]] = {}
+    for option, target in targets.items():
+        if target is not None:
+            place = target if target == "-" else os.path.realpath(target)
+            asked.setdefault(place, (target, []))[1].append(option)
+    for target, options in asked.values():
+        if len(options) > 1:
+            place = "stdout" if target == "-" else target
+            raise InputError(f"{' and '.join(options)} cannot both be {place}; name a file.")
+        if target == "-":
+            continue
+        if Path(target).is_dir():
+            raise InputError(f"Cannot write {target}: it is a folder; name a file.")
+        if not Path(target).absolute().parent.is_dir():
+            raise InputError(f"Cannot write {target}: its folder does not exist; make it first.")
+
+
 def write(text: str, target: str) -> None:
     """Write to a file, whole or not at all, or to stdout ("-")."""
     from seq2exp.files import atomic_path
 
+    check_outputs({"": target})
     if target == "-":
         sys.stdout.write(text)
         return
-    if not Path(target).absolute().parent.is_dir():
-        raise InputError(f"Cannot write {target}: its folder does not exist; make it first.")
     try:
         with atomic_path(target) as draft:
             draft.write_text(text, encoding="utf-8")
@@ -70,6 +107,30 @@ def write(text: str, target: str) -> None:
         raise InputError(
             f"Cannot write {target} ({error.strerror}); choose another file."
         ) from None
+
+
+def write_all(texts: dict[str, tuple[str | None, str]]) -> None:
+    """Write each text to its target; a target that is None is left out.
+
+    Parameters
+    ----------
+    texts
+        Option to target and text; the targets are those that `check_outputs` let pass.
+    """
+    for target, text in texts.values():
+        if target is not None:
+            write(text, target)
+
+
+def to_json(values: dict[str, Any]) -> str:
+    """Return values as JSON for files and pipes."""
+    return json.dumps(values, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Return a table's rows as JSON values; what is missing is None."""
+    rows: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
+    return rows
 
 
 def plain(text: str) -> str:

@@ -39,6 +39,13 @@ def evaluate(
     length: Annotated[
         int | None, typer.Option(metavar="BP", help="Of whole windows; default: 200,000.")
     ] = None,
+    deletions: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Delete the planted elements of N examples, one by one; default: none.",
+        ),
+    ] = 0,
     replicates: Annotated[int, typer.Option(help="Resamples of genes for intervals.")] = 1_000,
     seed: Annotated[int, typer.Option(help="Of the resamples.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -58,6 +65,7 @@ def evaluate(
         cells=cell or None,
         cuts=CUTS if cut is None else tuple(bp for bp in cut if bp),
         length=WINDOW if length is None else length,
+        deletions=deletions,
         replicates=replicates,
         seed=seed,
         device=device,

@@ -1,18 +1,23 @@
 """Commands on networks: make one, ask one, read one of the authors'."""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from seq2exp.cli.common import DatasetFile, Json, Root, Scan, dataset_path, plain, progress, write
-from seq2exp.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from seq2exp.datasets.catalog import Cell, Dataset
+from seq2exp.cli.common import (
+    DatasetFile,
+    Json,
+    Root,
+    Scan,
+    check_outputs,
+    dataset_path,
+    plain,
+    progress,
+    to_json,
+    write,
+)
+from seq2exp.cli.groups import Data, Elements, Mask, WithPeaks, grouped
 
 
 def train(
@@ -149,72 +154,50 @@ def train(
         print(path)
 
 
+@grouped
 def predict(
     gene: Annotated[str, typer.Argument(help="Symbol or Ensembl id.")],
-    dataset: DatasetFile = "demo",
-    root: Root = None,
-    cell: Annotated[str | None, typer.Option(help="Cell type; default: the first.")] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Id in data/models, or a .safetensors; default: the first.")
-    ] = None,
-    prior: Annotated[
-        float | None, typer.Option(metavar="MEAN", help="Prior mean of the mask, 0 to 1.")
-    ] = None,
-    strength: Annotated[float | None, typer.Option(help="Prior strength a + b.")] = None,
-    mode: Annotated[
-        Literal["soft", "hard", "top"] | None, typer.Option(help="Default: the model's own.")
-    ] = None,
-    threshold: Annotated[
-        float | None, typer.Option(help="Smallest mean of a kept base (soft: of an element's).")
-    ] = None,
-    fraction: Annotated[float, typer.Option(help="Share of the bases that mode top keeps.")] = 0.1,
-    min_length: Annotated[int, typer.Option(help="Shortest element in bp.")] = 50,
-    merge_gap: Annotated[int, typer.Option(help="Gaps up to this many bp are closed.")] = 50,
-    peaks: Annotated[
-        bool, typer.Option("--peaks/--no-peaks", help="Compare with MACS3's peaks.")
-    ] = True,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    scan: Scan = "auto",
+    data: Data,
+    mask: Mask,
+    elements: Elements,
+    peaks: WithPeaks,
     json_file: Json = None,
 ) -> None:
     """Predict a gene's expression and find the bases that regulate it."""
     from seq2exp.analysis.answer import answer, find_elements
-    from seq2exp.datasets.catalog import Dataset
-    from seq2exp.inference.models import find_model
-    from seq2exp.inference.predictor import MaskRule, Predictor
-    from seq2exp.model.beta import BetaPrior
 
-    if min_length < 1 or merge_gap < 0:
-        raise InputError("Elements need --min-length 1 or more and --merge-gap 0 or more.")
-    predictor = Predictor(find_model(model), device, scan)
-    own, trained = predictor.default_rule, predictor.config.prior
-    rule = MaskRule(mode or own.mode, own.threshold if threshold is None else threshold, fraction)
-    tilt = None
-    if prior is not None or strength is not None:
-        tilt = BetaPrior.from_mean(
-            trained.mean if prior is None else prior,
-            trained.strength if strength is None else strength,
-        )
-    opened = Dataset.load(dataset_path(dataset), root=root)
-    tracks = opened.cell(cell) if cell is not None else next(iter(opened.cells.values()))
-    window = opened.window(gene, tracks.name)
+    check_outputs({"--json": json_file})
+    elements.check()
+    read = mask.open()
+    opened, cell = data.open()
+    window = opened.window(gene, cell.name)
+    called, source = None, ""
     with progress() as report:
-        prediction = predictor.predict(window, rule, tilt, progress=report)
-        called, source = _peaks(opened, tracks, report) if peaks else (None, "")
+        prediction = read.predictor.predict(window, read.asked, read.prior, progress=report)
+        if peaks.peaks:
+            caller, parameters = peaks.open(opened, cell)
+            called, source = caller.peaks(parameters, report), caller.describe(parameters)
     found = answer(
         window,
         prediction,
         find_elements(
-            window, prediction.posterior, prediction.rule, opened.lengths, min_length, merge_gap
+            window,
+            prediction.posterior,
+            prediction.rule,
+            opened.lengths,
+            elements.min_length,
+            elements.merge_gap,
+            elements.keep_promoter,
         ),
         peaks=called,
         peaks_source=source,
         simulated=opened.simulated,
     )
+    found["notes"] = [*read.notes(opened), *found["notes"]]
     if json_file is None:
         _print_answer(found)
     else:
-        write(json.dumps(found, indent=2, allow_nan=False, ensure_ascii=False) + "\n", json_file)
+        write(to_json(found), json_file)
 
 
 def convert(
@@ -228,14 +211,6 @@ def convert(
     from seq2exp.model.convert import convert_released
 
     print(convert_released(released, variant, out))
-
-
-def _peaks(dataset: "Dataset", cell: "Cell", report: Any) -> "tuple[pd.DataFrame, str]":
-    """Return a cell type's peaks and their source, as the app calls them."""
-    from seq2exp.tracks.peaks import PeakCaller
-
-    caller = PeakCaller.for_cell(cell, dataset.genome)
-    return caller.peaks(progress=report), caller.source
 
 
 def _print_answer(found: dict[str, Any]) -> None:

@@ -112,6 +112,57 @@ def evaluate(
 
 
 @app.command()
+def delete(
+    runs: Runs,
+    plan: PlanFile = PLAN,
+    dataset: DatasetFile = "demo",
+    root: Root = None,
+    results: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder that 'study evaluate' filled.")
+    ] = RESULTS,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID",
+            help="Only this run, or all seeds of it; once for each. Default: systems with a mask.",
+        ),
+    ] = None,
+    hard: Annotated[
+        bool,
+        typer.Option("--hard", help="Masks open or closed, which is faster; default: their own."),
+    ] = False,
+    examples: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Spread over the split; default: all.", min=1),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    scan: Scan = "auto",
+) -> None:
+    """Delete planted elements of evaluated genes; keep how causal ones rank among decoys."""
+    from seq2exp.analysis.study.deleting import NAME, delete_planted
+    from seq2exp.analysis.study.reading import load_plan
+    from seq2exp.training.memory import keep_freed_memory
+    from seq2exp.training.progress import RichProgress
+
+    keep_freed_memory()
+    with RichProgress() as progress:
+        delete_planted(
+            load_plan(plan),
+            dataset_path(dataset),
+            runs,
+            results,
+            only=only or (),
+            hard=hard,
+            count=examples,
+            root=root,
+            device=device,
+            scan=scan,
+            progress=progress,
+        )
+    print(results / NAME)
+
+
+@app.command()
 def collect(
     runs: Runs,
     plan: PlanFile = PLAN,
