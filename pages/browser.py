@@ -11,20 +11,29 @@ import streamlit as st
 
 from pages.parts import controls, resources
 from pages.parts.downloads import downloads
+from pages.parts.edits import edit_controls, edited, say_change
+from pages.parts.experiments_effects import effects, effects_table
+from pages.parts.experiments_seeds import Seeds, seed_masks
 from pages.parts.genome import SHOWN, Picture, genome_figure, look_at
 from pages.parts.layout import track_controls
 from pages.parts.readout import agreement, readout
 from pages.parts.session import restore_control, session_of
-from pages.parts.tables import feature_table, selection_table
+from pages.parts.sidebar import choices
+from pages.parts.start import start
+from pages.parts.tables import feature_table
+from pages.parts.take_figure import figure_bar, figure_dialog
+from pages.parts.take_selections import selection_table
+from pages.parts.take_shown import Shown
 from pages.parts.tracks import user_track_control
-from pages.parts.work import Mask, called_peaks, learned_mask, open_data
+from pages.parts.work import Mask, called_peaks, learned_mask
 from seq2exp.analysis.elements import elements_frame
+from seq2exp.analysis.plain import foreign_data
 from seq2exp.datasets.catalog import Cell, Dataset
 from seq2exp.errors import InputError
 from seq2exp.genome.locus import Interval, parse_locus
 from seq2exp.genome.window import Window
-from seq2exp.inference.predictor import MaskRule
 from seq2exp.model.checkpoint import ModelEntry
+from seq2exp.view import component
 from seq2exp.view.scene import MatrixProvider, Scene
 
 
@@ -61,35 +70,25 @@ def say(window: Window, dataset: Dataset, entry: ModelEntry | None, place: contr
             "shown: the model always reads 200 kb around a TSS."
         )
     notes = list(window.notes)
-    if entry is not None and not dataset.simulated and entry.card["dataset"].get("simulated"):
-        notes.insert(
-            0,
-            "This model was trained on simulated data; on measured data its mask and expression "
-            "only show that the pipeline runs, they say nothing about biology.",
-        )
+    foreign = "" if entry is None else foreign_data(entry.card, dataset.simulated)
+    if foreign:
+        notes.insert(0, foreign)
     if notes:
         st.caption("  \n".join(f":material/info: {note}" for note in notes))
 
 
 def page() -> None:
     """Lay out the page."""
-    resources.write_log()
-    dataset = open_data()
-    entries = resources.models()
-    controls.explain_link(dataset, entries)
+    dataset, entries = start()
     left, middle, right = st.columns([4, 2, 3])
     place = controls.search(dataset, left)
     cell = controls.choose_cell(dataset, middle)
     entry = controls.choose_model(entries, right)
     with st.sidebar:
-        badge = " :orange-badge[simulated]" if dataset.simulated else ""
-        st.markdown(f"**{dataset.name}**{badge}  \n{dataset.assembly}")
-        prior, rule = None, MaskRule()
-        if entry is not None:
-            prior, rule = controls.mask_controls(entry)
-        element_rule = controls.element_controls()
-        caller = resources.peak_caller(dataset.digest, cell, dataset)
-        parameters = controls.peak_controls(caller)
+        chosen = choices(dataset, cell, entry)
+        prior, rule, element_rule = chosen.prior, chosen.rule, chosen.elements
+        caller, parameters = chosen.caller, chosen.parameters
+        edit_controls(dataset.lengths)
         user_tracks = user_track_control(dataset)
         settings = track_controls([track.name for track in user_tracks])
         restore_control(dataset, entries)
@@ -97,10 +96,11 @@ def page() -> None:
     if place is None:
         st.stop()
     try:
-        window = resources.window(dataset.digest, place.gene.id, cell, dataset)
+        measured = resources.window(dataset.digest, place.gene.id, cell, dataset)
     except InputError as error:
         st.error(str(error), icon=":material/error:")
         st.stop()
+    window, edits = edited(measured)
     place_camera(dataset, place, window)
     controls.explain_problems()
     say(window, dataset, entry, place)
@@ -109,8 +109,18 @@ def page() -> None:
     with st.container():
         mask = Mask(note="no model found in data/models")
         if entry is not None:
-            mask = learned_mask(dataset, window, entry, prior, rule, element_rule)
+            mask = learned_mask(dataset, window, entry, prior, rule, element_rule, edits)
         peaks, peaks_note = called_peaks(dataset, cell, caller, parameters)
+        unedited, seeds = Mask(), Seeds()
+        if entry is not None and edits:
+            unedited = learned_mask(
+                dataset, measured, entry, prior, rule, element_rule, which="unedited"
+            )
+            say_change(edits, mask, unedited)
+        deleted = effects(mask)
+        # The others' masks wait for the first prediction, so that they do not slow it down.
+        if entry is not None and settings.shows("seeds") and mask.prediction is not None:
+            seeds = seed_masks(dataset, window, entry, prior, mask.posterior, edits)
     scene = Scene(
         window=window,
         genes=dataset.annotation.overlapping(window.interval),
@@ -128,27 +138,38 @@ def page() -> None:
         user_tracks=[track.on(window) for track in user_tracks],
         simulated=dataset.simulated,
         contact_matrix=contact_matrix(dataset.cells[cell]),
+        edits=edits,
+        unedited=measured if edits else None,
+        unedited_posterior=unedited.posterior,
+        effects=deleted.frame,
+        effects_note=deleted.note,
+        seeds=seeds.posteriors,
+        seeds_note=seeds.note,
     )
     with numbers:
         readout(window, scene, mask.prediction, mask.seconds)
     shown = window.interval.clip(dataset.lengths[window.interval.chrom])
-    picture = Picture(scene, settings, shown, mask.busy)
-    if dataset.simulated:
-        st.caption(":orange-badge[simulated] Nothing on this page was measured.")
+    # Only a model can say what a deletion or an edit does.
+    actions = component.ACTIONS if entry is not None else component.ACTIONS[:3]
+    picture = Picture(scene, settings, shown, mask.busy, actions)
+    taken = Shown(dataset, picture, mask, entry, prior, rule, element_rule, caller, parameters)
+    figure_bar(taken)
     genome_figure(picture)
     frame = elements_frame(mask.elements)
-    if mask.posterior is not None and peaks is not None:
-        agreement(frame, peaks, window.interval)
+    # A place of its own, so that the tabs below stay as they are when it fills in.
+    with st.container():
+        if mask.posterior is not None and peaks is not None:
+            agreement(frame, peaks, window.interval)
     if entry is not None and entry.card.get("summary"):
         with st.expander(f"What {entry.id} learnt, and what not", icon=":material/school:"):
             st.write(entry.card["summary"])
             st.caption(f"Made by `{entry.card.get('command', '')}`")
-    tabs = st.tabs(["Learned elements", "Peaks", "Selection", "Download"])
+    tabs = st.tabs(["Learned elements", "Peaks", "Deletions", "Selection", "Download"])
     stamp = f"{place.gene.id}-{cell}-{hash((prior, rule, element_rule, entry and entry.id))}"
     with tabs[0]:
         picked = feature_table(
             frame,
-            window.gene.tss,
+            window.gene,
             f"elements-{stamp}",
             "No element: no stretch of the mask meets the rule. Lower the threshold or the "
             "shortest length."
@@ -159,15 +180,17 @@ def page() -> None:
         here = pd.DataFrame() if peaks is None else in_window(peaks, window.interval)
         picked_peaks = feature_table(
             here,
-            window.gene.tss,
+            window.gene,
             f"peaks-{stamp}-{hash(parameters)}",
             "No peak in this window." if peaks is not None else "MACS3 is not done yet.",
         )
         if peaks is not None:
             st.caption(caller.describe(parameters))
     with tabs[2]:
-        selections = selection_table()
+        effects_table(deleted, mask, dataset.name)
     with tabs[3]:
+        selections = selection_table(dataset.lengths)
+    with tabs[4]:
         session = session_of(
             dataset,
             place,
@@ -179,9 +202,8 @@ def page() -> None:
             parameters,
             settings,
         )
-        model_name = "no model" if entry is None else entry.title
-        footer = f"{dataset.name}, {dataset.assembly}; {model_name}; {scene.prior_note}"
-        downloads(dataset, picture, picked, picked_peaks, selections, session, footer)
+        downloads(taken, picked, picked_peaks, (len(frame), len(here)), selections, session)
+    figure_dialog(taken)
 
 
 def contact_matrix(cell: Cell) -> MatrixProvider | None:

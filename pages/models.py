@@ -7,11 +7,12 @@ but means over seeds.
 import streamlit as st
 
 from pages.parts import resources
-from pages.parts.models_calibration import calibration, open_in_browser
+from pages.parts.models_calibration import calibration
 from pages.parts.models_card import card, curves, headline
 from pages.parts.models_list import choose, overview
 from pages.parts.models_results import benchmarks, choose_results
 from pages.parts.navigation import enter
+from pages.parts.opening import open_in_browser
 from seq2exp.analysis.cards import has_mask
 from seq2exp.analysis.results import Results
 from seq2exp.errors import InputError

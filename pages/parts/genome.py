@@ -1,10 +1,14 @@
 """The genome figure: the browser's component, mounted so that panning reruns nothing else."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 from streamlit.components import v1
 
+from pages.parts.edits import edit_here
+from pages.parts.experiments_kept import delete_span
+from pages.parts.take_selections import SELECTIONS, unused_name
 from seq2exp.export.session import Selection
 from seq2exp.genome.locus import Interval
 from seq2exp.view import component
@@ -33,12 +37,15 @@ class Picture:
         The part of the window that lies on the chromosome, and can be looked at.
     busy : str
         What is being computed; empty when nothing is.
+    actions : sequence of (str, str)
+        What one may do with a span, as in `component.ACTIONS`.
     """
 
     scene: Scene
     settings: ViewSettings
     window: Interval
     busy: str
+    actions: Sequence[tuple[str, str]] = component.ACTIONS
 
 
 @st.cache_resource(show_spinner=False)
@@ -118,6 +125,7 @@ def genome_figure(picture: Picture) -> None:
             elements=[(e.interval.start, e.interval.end, e.name) for e in scene.elements],
             peaks=stops,
             search_selector=SEARCH_BOX,
+            actions=picture.actions,
             busy=picture.busy,
         ),
         on_viewport_change=_moved(window),
@@ -156,9 +164,13 @@ def _selected(chrom: str):
         if made["action"] == "highlight":
             st.session_state.setdefault("highlights", []).append(span)
             return
-        rows = st.session_state.setdefault("selections", [])
-        name = f"selection_{len(rows) + 1}"
-        rows.append(Selection(span.chrom, span.start, span.end, name=name))
+        if made["action"] == "delete":
+            delete_span(span)
+        elif made["action"] == "edit":
+            edit_here(span)
+        else:
+            rows = st.session_state.setdefault(SELECTIONS, [])
+            rows.append(Selection(span.chrom, span.start, span.end, name=unused_name(rows)))
         st.session_state[WISH] = True
 
     return callback

@@ -5,12 +5,10 @@ import streamlit as st
 
 from pages.parts.models_controls import choose_split, make_results
 from pages.parts.models_table import Column, table
-from pages.parts.navigation import leave
-from pages.parts.work import open_data
+from pages.parts.opening import open_in_browser
 from seq2exp.analysis.calibration import calibration as compare
 from seq2exp.analysis.cards import training_mean
 from seq2exp.analysis.results import Results
-from seq2exp.errors import InputError
 from seq2exp.model.checkpoint import ModelEntry
 from seq2exp.view.model_figures import calibration as scatter
 
@@ -104,29 +102,3 @@ def _choose_gene(entry: ModelEntry, points: pd.DataFrame, key: str) -> None:
     )
     if st.button("Open this gene", icon=":material/genetics:", key="points-open"):
         open_in_browser(*named[chosen])
-
-
-def open_in_browser(gene_id: str = "", cell: str = "") -> None:
-    """Go to the Browser, which keeps the active model, and perhaps to a gene in a cell type.
-
-    Where the open data set does not have the gene or the cell type, that is said instead.
-    """
-    if gene_id:
-        dataset = open_data()
-        try:
-            gene = dataset.gene(gene_id)
-            if cell not in dataset.cells:
-                raise InputError(f"it has no cell type '{cell}'")
-        except InputError as error:
-            st.warning(
-                f"{gene_id} in {cell} cannot be opened in “{dataset.name}” ({error}). Start the "
-                "app with `--dataset` and the data set that these results are of.",
-                icon=":material/link_off:",
-            )
-            return
-        # Symbols stand in the Browser's list, but not each is one gene's alone.
-        unique = dataset.gene(gene.name).id == gene.id
-        # The Browser's controls have these keys, and write them into its address.
-        st.session_state["gene"] = gene.name if unique else gene.id
-        st.session_state["cell"] = cell
-    leave()

@@ -8,6 +8,7 @@ import streamlit as st
 from pages.parts import resources
 from pages.parts.models_controls import make_results
 from pages.parts.models_crispri import crispri
+from pages.parts.models_deletions import deletions
 from pages.parts.models_fit import fit
 from pages.parts.models_priors import priors
 from pages.parts.models_truth import truth
@@ -38,14 +39,14 @@ def choose_results() -> Results | None:
             key="results",
             help="Folders that `seq2exp evaluate` wrote; another one by `-- --results FOLDER`.",
         )
-    found = _read(chosen, stamp(chosen))
+    found = read_results(chosen, stamp(chosen))
     if found is None:
         raise InputError(f"There are no results in {chosen}; make them with '{COMMAND}'.")
     return found
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the results …")
-def _read(folder: str, files: tuple[tuple[str, int, int], ...]) -> Results | None:
+def read_results(folder: str, files: tuple[tuple[str, int, int], ...]) -> Results | None:
     """Read a folder of results once, and again when `files` changed."""
     return load_results(folder)
 
@@ -58,7 +59,7 @@ def benchmarks(results: Results | None, entries: Mapping[str, ModelEntry]) -> No
         make_results()
         return
     _about(results)
-    names = ["Fit", "Against planted truth", "Prior sweep", "CRISPRi"]
+    names = ["Fit", "Against planted truth", "In-silico deletion", "Prior sweep", "CRISPRi"]
     # What stands on a tab is computed when it is opened.
     tabs = st.tabs(names, key="results-tab", on_change="rerun")
     for tab, show in zip(
@@ -66,6 +67,7 @@ def benchmarks(results: Results | None, entries: Mapping[str, ModelEntry]) -> No
         (
             lambda: fit(results),
             lambda: truth(results),
+            lambda: deletions(results),
             lambda: priors(results, entries),
             lambda: crispri(results),
         ),

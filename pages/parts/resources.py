@@ -10,6 +10,7 @@ from typing import NoReturn
 import pandas as pd
 import streamlit as st
 
+from seq2exp.datasets.adding import Store
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.datasets.simulate import demo_dataset
 from seq2exp.datasets.truth import PlantedTruth
@@ -66,13 +67,44 @@ def boards() -> dict[str, JobBoard]:
         "model": JobBoard(keep=24),
         "expression": JobBoard(keep=32),
         "peaks": JobBoard(keep=24),
+        "data": JobBoard(keep=8),
+        "experiments": JobBoard(keep=64),
+        # Each result holds a whole mask for each seed.
+        "seeds": JobBoard(keep=6),
+        # Results over many genes, some of them large.
+        "compare": JobBoard(keep=9),
+        "hubs": JobBoard(keep=12),
     }
 
 
-@st.cache_resource(max_entries=6, show_spinner="Opening the data set …")
 def open_dataset(path: str, root: str) -> Dataset:
-    """Open the data set of a ``dataset.yaml``; `root` may be empty."""
+    """Open a data set with the cell types that were added to it; `root` may be empty.
+
+    Where those cannot be opened (a file of theirs is gone, say), that is said, and the data set
+    opens without them.
+    """
+    own = Store.of(path, root)
+    if own.path.is_file():
+        try:
+            return _open_dataset(str(own.path), "", digest(own.path))
+        except InputError as error:
+            st.warning(
+                f"The added cell types are left out: {error} Put the file back, or remove the cell "
+                "type on the Data page.",
+                icon=":material/link_off:",
+            )
+    return _open_dataset(path, root, "")
+
+
+@st.cache_resource(max_entries=6, show_spinner="Opening the data set …")
+def _open_dataset(path: str, root: str, content: str) -> Dataset:
     return Dataset.load(path, root=root or None)
+
+
+def store_of_opened() -> Store:
+    """Return where the cell types are kept that are added to the data set on show."""
+    asked = arguments()
+    return Store.of(demo_job().result if asked.dataset == DEMO else asked.dataset, asked.root)
 
 
 def demo_job() -> Job:
@@ -86,11 +118,11 @@ def _predictor(path: str, content: str) -> Predictor:
 
 
 def predictor(entry: ModelEntry) -> Predictor:
-    """Return the loaded model; a retrained file at the same place is loaded anew.
+    """Return the loaded model; another file or other settings at the same place are loaded anew.
 
     Loading takes seconds where a kernel must be built first, so it belongs into a job.
     """
-    return _predictor(str(entry.path), digest(entry.path))
+    return _predictor(str(entry.path), entry.content)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Reading the tracks …")
@@ -110,10 +142,15 @@ def _planted(digest: str, _dataset: Dataset) -> PlantedTruth:
     return PlantedTruth(_dataset)
 
 
+def planted(dataset: Dataset) -> PlantedTruth | None:
+    """Return what was planted in simulated data; None for measured data."""
+    return _planted(dataset.digest, dataset) or None
+
+
 def truth(dataset: Dataset, gene: str, cell: str) -> pd.DataFrame | None:
     """Return what was planted around a gene; None for measured data."""
-    planted = _planted(dataset.digest, dataset)
-    return planted.of(gene, cell) if planted else None
+    everything = planted(dataset)
+    return None if everything is None else everything.of(gene, cell)
 
 
 def all_models() -> dict[str, ModelEntry]:

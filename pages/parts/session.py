@@ -8,8 +8,10 @@ from pages.parts.controls import (
     check_choices,
     set_mask_controls,
 )
+from pages.parts.edits import EDITS, kept_edits
 from pages.parts.genome import SHOWN, camera, look_at
 from pages.parts.layout import TRACK_TABLE, TRACKS_OF_SESSION
+from pages.parts.take_selections import SELECTIONS
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.errors import InputError
 from seq2exp.export.session import QUERY, Session, TrackSetting, parse_session
@@ -37,7 +39,7 @@ def session_of(
     keys = [key for key in settings.order if key != "ruler" and not key.startswith("user:")]
     return Session(
         dataset=dataset.name,
-        dataset_digest=dataset.digest,
+        dataset_digest=dataset.cell_digests[cell],
         gene=place.gene.name,
         cell=cell,
         region=camera().region,
@@ -62,7 +64,9 @@ def session_of(
             )
             for key in keys
         ),
-        selections=tuple(st.session_state.get("selections", ())),
+        selections=tuple(st.session_state.get(SELECTIONS, ())),
+        edits=tuple(kept_edits()),
+        highlights=tuple(st.session_state.get("highlights", ())),
     )
 
 
@@ -87,7 +91,8 @@ def _restore(dataset: Dataset, entries: dict[str, ModelEntry]) -> None:
     try:
         text = upload.getvalue().decode("utf-8", errors="replace")
         session = parse_session(text, upload.name, dataset.lengths)
-        if session.dataset_digest and session.dataset_digest != dataset.digest:
+        there = dataset.cell_digests.get(session.cell, dataset.digest)
+        if session.dataset_digest and session.dataset_digest != there:
             raise InputError(
                 f"{upload.name} was saved on the data set “{session.dataset}”, which differs from "
                 f"“{dataset.name}” opened here; open that data set first."
@@ -112,7 +117,9 @@ def apply_session(session: Session, dataset: Dataset, entries: dict[str, ModelEn
             value = plain.get(key)
         if key != "region" and (value is not None or key == "cutoff"):
             state[key] = value
-    state["selections"] = list(session.selections)
+    state[SELECTIONS] = list(session.selections)
+    state[EDITS] = list(session.edits)
+    state["highlights"] = list(session.highlights)
     state[TRACK_TABLE] = state.get(TRACK_TABLE, 0) + 1
     state[TRACKS_OF_SESSION] = session.tracks
     state[SHOWN] = state["gene"]

@@ -1,12 +1,12 @@
 """The tables under the figure: a twin of what is drawn, and what the user takes along."""
 
-from dataclasses import asdict
-
 import pandas as pd
 import streamlit as st
 
 from pages.parts.genome import look_at
+from pages.parts.take_selections import SELECTIONS
 from seq2exp.export.session import Selection
+from seq2exp.genome.annotation import Gene
 from seq2exp.genome.locus import Interval, to_one_based
 from seq2exp.view.tracks import PALETTE
 
@@ -14,13 +14,13 @@ MARGIN = 0.5
 """Part of a feature's width that is shown on either side of it when one jumps there."""
 
 
-def _shown(frame: pd.DataFrame, tss: int) -> pd.DataFrame:
+def _shown(frame: pd.DataFrame, gene: Gene) -> pd.DataFrame:
     """Return a copy with 1-based positions, lengths and distances for reading."""
     middle = (frame["start"] + frame["end"]) // 2
     return frame.assign(
         start=[to_one_based(start) for start in frame["start"]],
         length=frame["end"] - frame["start"],
-        to_tss=middle - tss,
+        to_tss=gene.from_tss(middle),
         summit=[to_one_based(summit) if summit >= 0 else None for summit in frame["summit"]],
     )
 
@@ -32,7 +32,7 @@ _COLUMNS = {
     "end": st.column_config.NumberColumn("End", format="localized"),
     "length": st.column_config.NumberColumn("Length (bp)", format="localized"),
     "to_tss": st.column_config.NumberColumn(
-        "To TSS (bp)", format="localized", help="Middle minus TSS, along the plus strand."
+        "To TSS (bp)", format="localized", help="Of its middle; negative upstream of the gene."
     ),
     "summit": st.column_config.NumberColumn("Summit (1-based)", format="localized"),
     "mean_mask": st.column_config.NumberColumn("Mean mask", format="%.3f"),
@@ -57,15 +57,15 @@ _ORDER = (
 )
 
 
-def feature_table(frame: pd.DataFrame, tss: int, key: str, empty: str) -> pd.DataFrame:
+def feature_table(frame: pd.DataFrame, gene: Gene, key: str, empty: str) -> pd.DataFrame:
     """Show elements or peaks with selectable rows; return the selected ones (all where none is).
 
     Parameters
     ----------
     frame
         chrom, start, end (0-based half-open), name, summit and more, one row a feature.
-    tss
-        0-based TSS, from which distances count.
+    gene
+        From whose TSS distances count.
     key
         Streamlit key; it changes with the content, so that a selection never points at other rows.
     empty
@@ -74,7 +74,7 @@ def feature_table(frame: pd.DataFrame, tss: int, key: str, empty: str) -> pd.Dat
     if frame.empty:
         st.info(empty)
         return frame
-    shown = _shown(frame, tss)
+    shown = _shown(frame, gene)
     event = st.dataframe(
         shown,
         key=key,
@@ -91,7 +91,8 @@ def feature_table(frame: pd.DataFrame, tss: int, key: str, empty: str) -> pd.Dat
     if row.button("Show on the figure", key=f"show-{key}", disabled=chosen.empty):
         _show(chosen)
     if row.button("Add to selection", key=f"add-{key}", disabled=chosen.empty):
-        _add(chosen, PALETTE["elements" if "mean_mask" in frame else "peaks"])
+        add_to_selection(chosen, PALETTE["elements" if "mean_mask" in frame else "peaks"])
+        st.rerun()
     picked = f"{len(chosen)} of {len(frame)} rows picked" if rows else f"{len(frame)} rows"
     row.caption(f"{picked}; downloads take {'these' if rows else 'all of them'}.")
     return chosen if rows else frame
@@ -104,46 +105,10 @@ def _show(rows: pd.DataFrame) -> None:
     st.rerun()
 
 
-def _add(rows: pd.DataFrame, color: str) -> None:
-    kept: list[Selection] = st.session_state.setdefault("selections", [])
+def add_to_selection(rows: pd.DataFrame, color: str) -> None:
+    """Add features to the BED selection; those of a place that it has already are left out."""
+    kept: list[Selection] = st.session_state.setdefault(SELECTIONS, [])
     for row in rows.itertuples(index=False):
         one = Selection(row.chrom, int(row.start), int(row.end), name=row.name, color=color)
         if one.interval not in [other.interval for other in kept]:
             kept.append(one)
-    st.rerun()
-
-
-def selection_table() -> list[Selection]:
-    """Show the BED selection, to be named, coloured, annotated and pruned; return it."""
-    kept: list[Selection] = st.session_state.setdefault("selections", [])
-    if not kept:
-        st.info("Nothing selected yet. Shift-drag over the figure, or pick rows of a table.")
-        return kept
-    frame = pd.DataFrame([asdict(one) for one in kept])
-    edited = st.data_editor(
-        frame.assign(start=[to_one_based(start) for start in frame["start"]]),
-        key=f"selection-table-{len(kept)}-{hash(tuple(kept))}",
-        hide_index=True,
-        num_rows="delete",
-        disabled=["chrom", "start", "end"],
-        column_config={
-            "chrom": st.column_config.TextColumn("Chromosome"),
-            "start": st.column_config.NumberColumn("Start (1-based)", format="localized"),
-            "end": st.column_config.NumberColumn("End", format="localized"),
-            "name": st.column_config.TextColumn("Name"),
-            "color": st.column_config.TextColumn(
-                "Colour", validate="^#[0-9a-fA-F]{6}$", help="#RRGGBB"
-            ),
-            "note": st.column_config.TextColumn("Note"),
-        },
-    )
-    changed = [
-        Selection(
-            str(row.chrom), int(row.start) - 1, int(row.end), row.name or "", row.color, row.note
-        )
-        for row in edited.fillna("").itertuples(index=False)
-    ]
-    if changed != kept:
-        st.session_state["selections"] = changed
-        st.rerun()
-    return kept

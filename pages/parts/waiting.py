@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from seq2exp.analysis.plain import duration
 from seq2exp.errors import InputError
 from seq2exp.inference.jobs import Job, JobBoard
 
@@ -27,11 +28,18 @@ def watch(job: Job, title: str, key: str) -> None:
         if job.over:
             st.rerun()
         bar, button = st.columns([6, 1], vertical_alignment="center")
-        bar.progress(job.fraction, text=f"{title}: {job.text} ({job.seconds:.0f} s)")
+        bar.progress(job.fraction, text=f"{title}: {job.text} ({_times(job)})")
         if job.seconds > STOPPABLE_AFTER_SECONDS and button.button("Stop", key=f"stop-{key}"):
             job.stop()
 
     progress()
+
+
+def _times(job: Job) -> str:
+    """Say how long a job has run and, where that can be told, how long it still takes."""
+    left = job.seconds_left
+    more = "" if left is None else f", about {duration(left)} left"
+    return f"{job.seconds:.0f} s{more}"
 
 
 def explain_failure(board: JobBoard, job: Job, what: str, key: str) -> None:

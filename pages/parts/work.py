@@ -16,10 +16,10 @@ from seq2exp.analysis.answer import find_elements
 from seq2exp.analysis.elements import Element
 from seq2exp.datasets.catalog import Dataset
 from seq2exp.errors import InputError
-from seq2exp.files import digest
 from seq2exp.genome.window import Window
 from seq2exp.inference.jobs import Job, JobBoard, Progress
-from seq2exp.inference.predictor import MaskRule, Prediction
+from seq2exp.inference.perturb import Edit, Experiment
+from seq2exp.inference.predictor import MaskRule, Prediction, Predictor
 from seq2exp.model.beta import BetaPrior, MaskPosterior
 from seq2exp.model.checkpoint import ModelEntry
 from seq2exp.tracks.peaks import PeakCaller, PeakParameters
@@ -54,6 +54,33 @@ def open_data() -> Dataset:
         st.stop()
 
 
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What experiments on a gene start from.
+
+    Attributes
+    ----------
+    key
+        All that it depends on, by content: data set, cell type, gene, model, edits, prior, rule.
+    predictor, window, rule, prior, trained
+        As `Experiment` takes them.
+    edits
+        What was edited in `window`.
+    """
+
+    key: Hashable
+    predictor: Predictor
+    window: Window
+    rule: MaskRule
+    prior: BetaPrior | None
+    trained: MaskPosterior
+    edits: tuple[Edit, ...]
+
+    def experiment(self) -> Experiment:
+        """Return what runs experiments; digests of window and weights are made here."""
+        return Experiment(self.predictor, self.window, self.rule, self.prior, self.trained)
+
+
 @dataclass
 class Mask:
     """What the model says under the prior and rule on show; None where it is not known yet."""
@@ -66,6 +93,7 @@ class Mask:
     seconds: float = 0.0
     note: str = ""
     busy: str = ""
+    setting: Setting | None = None
 
 
 def newest(board: JobBoard, slot: str, key: Hashable, work: Callable[[Progress], Any]) -> Job:
@@ -89,10 +117,24 @@ def learned_mask(
     prior: BetaPrior,
     rule: MaskRule,
     element_rule: tuple[int, int],
+    edits: tuple[Edit, ...] = (),
+    which: str = "",
 ) -> Mask:
-    """Return what is known of the mask by now, and start what is missing."""
+    """Return what is known of the mask by now, and start what is missing.
+
+    Parameters
+    ----------
+    dataset, window, entry, prior, rule, element_rule
+        What the model reads, and how its posterior becomes a mask and elements.
+    edits
+        What was edited in `window`.
+    which
+        What tells this mask from the one on show, where a page has several: "unedited".
+    """
     boards = resources.boards()
-    key = (dataset.digest, window.cell, window.gene.id, window.gene.tss, digest(entry.path))
+    key = mask_key(dataset, window, entry, edits)
+    slot = f"-{which}" if which else ""
+    name = " ".join(filter(None, [window.gene.name, which]))
 
     def run_generator(progress: Progress) -> tuple[MaskPosterior, float]:
         progress(0.0, "loading the model")
@@ -100,12 +142,12 @@ def learned_mask(
         begun = time.perf_counter()
         return predictor.posterior(window, progress), time.perf_counter() - begun
 
-    generator = newest(boards["model"], "model", key, run_generator)
+    generator = newest(boards["model"], f"model{slot}", key, run_generator)
     if not generator.over:
-        watch(generator, f"Learned mask of {window.gene.name}", "generator")
+        watch(generator, f"Learned mask of {name}", f"generator{slot}")
         return Mask(note="the model is running", busy="learned mask: running")
     if generator.state != "done":
-        explain_failure(boards["model"], generator, "The model", "generator")
+        explain_failure(boards["model"], generator, "The model", f"generator{slot}")
         return Mask(note="no mask")
     predictor = resources.predictor(entry)
     trained, seconds = generator.result
@@ -116,21 +158,32 @@ def learned_mask(
     reading = replace(rule, threshold=MaskRule.threshold) if applied.mode == "soft" else rule
     express = newest(
         boards["expression"],
-        "expression",
+        f"expression{slot}",
         (key, prior, reading),
         lambda progress: predictor.predict(window, reading, tilt, trained, progress),
     )
     elements = find_elements(window, posterior, applied, dataset.lengths, *element_rule)
     found = Mask(posterior, applied, applied.mask(posterior), tuple(elements))
+    found.setting = Setting((key, prior, reading), predictor, window, reading, tilt, trained, edits)
     if not express.over:
-        watch(express, "Expression under this mask", "expression")
+        said = f"Expression, {which}" if which else "Expression under this mask"
+        watch(express, said, f"expression{slot}")
         found.busy = "expression: running"
     elif express.state == "done":
         found.prediction = express.result
         found.seconds = seconds + express.seconds
     else:
-        explain_failure(boards["expression"], express, "The prediction", "expression")
+        explain_failure(boards["expression"], express, "The prediction", f"expression{slot}")
     return found
+
+
+def mask_key(
+    dataset: Dataset, window: Window, entry: ModelEntry, edits: tuple[Edit, ...] = ()
+) -> tuple[Hashable, ...]:
+    """Return the key of the job that finds a window's mask: all that it depends on."""
+    gene = window.gene
+    plain = (dataset.digest, window.cell, gene.id, gene.tss, entry.content)
+    return (*plain, edits) if edits else plain
 
 
 def called_peaks(

@@ -120,7 +120,7 @@ def level(chromium, address: str) -> float:
 def mask_of(page: Page) -> tuple[str, int, np.ndarray]:
     """The mask as another library reads it from the downloaded bigWig."""
     pybigtools = pytest.importorskip("pybigtools")
-    file = pybigtools.open(io.BytesIO(page.download("bigWig").read_bytes()))
+    file = pybigtools.open(io.BytesIO(page.download("Mean (bigWig)").read_bytes()))
     (chrom,) = [name for name in file.chroms() if list(file.records(name))]
     records = list(file.records(chrom))
     start, end = records[0][0], records[-1][1]
@@ -188,7 +188,7 @@ def test_a_selected_span_arrives_in_the_table_and_the_file(visit, dataset):
     page.open_tab("Selection")
     page.page.get_by_text("Nothing selected yet").wait_for(state="detached")
     (row,) = page.cells("Selection")
-    (line,) = page.bed("Selection (BED9)")
+    (line,) = page.bed("Selection (BED)")
     assert abs(int(line[1]) - tss - 10_000) < 500 and abs(int(line[2]) - tss - 20_000) < 500
     assert line[3] == "selection_1" and "selection_1" in row
     assert row[1:3] == [str(int(line[1]) + 1), line[2]]
@@ -294,7 +294,7 @@ def test_a_session_file_brings_the_view_back(visit, level):
     file = page.download("Session (JSON)")
     content = json.loads(file.read_text())
     assert content["region"] == page.page.locator(".s2e-locus").inner_text()
-    selection, elements = page.bed("Selection (BED9)"), page.bed()
+    selection, elements = page.bed("Selection (BED)"), page.bed()
     other = visit()
     uploader = other.page.get_by_test_id("stFileUploader").filter(has_text="session")
     uploader.locator("input[type=file]").set_input_files(
@@ -302,7 +302,7 @@ def test_a_session_file_brings_the_view_back(visit, level):
     )
     other.until(lambda: other.view() == seen)
     other.ready()
-    assert other.bed("Selection (BED9)") == selection
+    assert other.bed("Selection (BED)") == selection
     assert other.bed() == elements
     for name in ("Predicted", "Mask ratio"):
         assert other.number(name) == page.number(name)

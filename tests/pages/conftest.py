@@ -129,9 +129,12 @@ def quick(tiny_models: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def open_app(demo: Path) -> Opener:
-    """Open the app, by default on the demo data; run it once."""
+    """Open the app, by default on the demo data and at the Browser; run it once."""
 
-    def opened(*arguments: str, **link: str) -> App:
-        return App(arguments or ("--dataset", str(demo)), link).run()
+    def opened(*arguments: str, page: str = "", **link: str) -> App:
+        app = App(arguments or ("--dataset", str(demo)), link)
+        if page:
+            app.at.switch_page(page)
+        return app.run()
 
     return opened

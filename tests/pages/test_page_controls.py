@@ -6,7 +6,11 @@ from itertools import pairwise
 import pytest
 
 from pages.parts import downloads, resources
+from seq2exp.datasets.adding.store import Store
+from seq2exp.datasets.catalog import Dataset
+from seq2exp.datasets.schema import CellSpec
 from seq2exp.export.session import Selection, parse_session
+from seq2exp.genome.locus import Interval
 from seq2exp.inference.predictor import Predictor
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -144,13 +148,13 @@ def saved(app) -> str:
     """What the button "Session (JSON)" would hand out."""
     made = {}
     with pytest.MonkeyPatch.context() as patch:
-        true = downloads._button
+        true = downloads.file_button
 
-        def button(label, name, mime, make, disabled=False):
+        def button(label, name, make, disabled=False, help=None):
             made[label] = make
-            true(label, name, mime, make, disabled)
+            true(label, name, make, disabled, help)
 
-        patch.setattr(downloads, "_button", button)
+        patch.setattr(downloads, "file_button", button)
         app.run()
     return made["Session (JSON)"]()
 
@@ -170,6 +174,7 @@ def test_a_session_brings_everything_back(app, open_app):
     app.at.number_input("length").set_value(120)
     app.at.number_input("q").set_value(0.01)
     app.at.session_state["selections"] = [Selection("simT1", 200, 300, "mine", note="why")]
+    app.at.session_state["highlights"] = [Interval("simT1", 5_000, 6_000)]
     app.settle()
     text = saved(app)
     session = parse_session(text)
@@ -191,7 +196,22 @@ def test_a_session_brings_everything_back(app, open_app):
     assert other.numbers() | {"Model run": ""} == app.numbers() | {"Model run": ""}
     assert elements(other) == elements(app)
     assert other.at.session_state["selections"] == list(session.selections)
+    assert other.at.session_state["highlights"] == [Interval("simT1", 5_000, 6_000)]
     assert parse_session(saved(other)) == session
+
+
+def test_a_session_opens_though_another_cell_type_was_added_since(app, open_app, demo, tmp_path):
+    given = Dataset.load(demo).spec.cells["sim-lymphoid"]
+    Store(tmp_path / "more.yaml", demo).add(CellSpec("mine", given.dnase, given.h3k27ac))
+    session = saved(app)
+    other = open_app("--dataset", str(tmp_path / "more.yaml"))
+    restore(other, session)
+    assert other.errors() == []
+    assert other.settle().at.session_state["cell"] == parse_session(session).cell
+    changed = json.loads(saved(other)) | {"dataset_digest": "0000"}
+    restore(other, json.dumps(changed))
+    (message,) = other.errors()
+    assert "was saved on the data set" in message
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,7 @@ def test_it_lists_every_model_those_with_a_mask_first(shown_models):
     [
         ("Fit", ["fit", "window-cut"], 2),
         ("Against planted truth", ["truth-auprc"], 2),
+        ("In-silico deletion", ["deletions"], 2),
         ("Prior sweep", ["prior-sweep", "prior-tilt"], 2),
         ("CRISPRi", ["crispri"], 2),
     ],
@@ -164,6 +165,18 @@ def test_the_fit_table_has_published_numbers_in_their_own_columns(open_models):
     assert "published_pearson" not in shown
     # The best of all systems, and of the paper's numbers, in words for who sees no colours.
     assert "The best of a column is shaded and bold." in app.captions()
+
+
+def test_deletions_are_shown_for_a_kind_of_decoys(open_models):
+    app = open_tab(open_models(), "results-tab", "In-silico deletion")
+    shown = table(app, "deletions")
+    assert len(shown) == 12 and shown["text"][0] == "0.810 [0.760, 0.860]"
+    assert shown["label"][0] == "Seq2Exp-soft (tiny-p05, soft mask), loss"
+    assert set(shown["against"]) == {"any open decoy", "not active in this cell type"}
+    assert "AUROC, decoys: any open decoy (0 to 1" in app.at.get("plotly_chart")[1].proto.spec
+    app.at.segmented_control(key="deletion-decoys").set_value("not active in this cell type")
+    figure = json.loads(app.run().at.get("plotly_chart")[1].proto.spec)
+    assert figure["layout"]["xaxis"]["title"]["text"].startswith("AUROC, decoys: not active in")
 
 
 def test_another_measure_changes_the_truth_table(open_models):
