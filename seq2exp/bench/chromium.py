@@ -144,15 +144,15 @@ class Driver:
         start, end = (int(number.replace(",", "")) for number in match.groups())
         return [start - 1, end]
 
-    def until(self, condition: Callable[[], bool]) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = 90) -> None:
         """Wait until something holds.
 
         Raises
         ------
         TimeoutError
-            It does not for 90 s; the message has the page's errors.
+            It does not for so many seconds; the message has the page's errors.
         """
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if condition():
                 return

@@ -187,14 +187,15 @@ def list_models(folder: str | PathLike[str]) -> list[ModelEntry]:
 
 
 def list_any(folder: str | PathLike[str]) -> list[ModelEntry]:
-    """Return the models of a folder that have a card, by file name; none where there is no folder.
+    """Return the models of a folder that have a card, by id; none where there is no folder.
 
     Raises
     ------
     InputError
         A card is damaged.
     """
-    paths = sorted(Path(folder).glob(f"*{SUFFIX}"))
+    # By id: of file names, "demo-s2.safetensors" would come before "demo.safetensors".
+    paths = sorted(Path(folder).glob(f"*{SUFFIX}"), key=lambda path: path.stem)
     return [
         ModelEntry(path.stem, path, read_card(card_path(path)))
         for path in paths

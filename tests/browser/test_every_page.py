@@ -62,7 +62,8 @@ def visit(chromium, address: str) -> Iterator:
 def idle(driver: Driver) -> None:
     """Wait until no job and no script runs."""
     driver.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-    driver.until(lambda: not driver.page.get_by_test_id("stProgress").count())
+    # On a fresh cache the first page also waits until kernels are built and peaks called.
+    driver.until(lambda: not driver.page.get_by_test_id("stProgress").count(), 300)
     driver.page.wait_for_timeout(300)
     driver.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 

@@ -174,13 +174,19 @@ def test_from_an_element_to_a_figure_a_file_a_hub_and_back(visit, tmp_path):
     dialog.get_by_text(f"{cell.width_mm:.0f} × ").wait_for()
     dialog.get_by_text("Highlights", exact=True).click()
     marks = dialog.get_by_test_id("stDataFrame").last
-    marks.scroll_into_view_if_needed()
-    page.idle()
-    box = marks.bounding_box()
-    page.page.mouse.click(box["x"] + 180, box["y"] + HEADER_PX + ROW_PX / 2)
-    page.page.keyboard.press("ArrowLeft")
-    page.page.keyboard.press("Space")
-    page.page.wait_for_timeout(500)
+
+    def marked() -> bool:
+        """Tick the first row; a click falls beside it while the table still slides open."""
+        marks.scroll_into_view_if_needed()
+        page.idle()
+        box = marks.bounding_box()
+        page.page.mouse.click(box["x"] + 180, box["y"] + HEADER_PX + ROW_PX / 2)
+        page.page.keyboard.press("ArrowLeft")
+        page.page.keyboard.press("Space")
+        page.page.wait_for_timeout(500)
+        return page.rows(marks)[0][0] == "true"
+
+    page.until(marked)
     svg = ElementTree.fromstring(page.save("Save as SVG", dialog).read_bytes())
     assert float(svg.attrib["width"].removesuffix("pt")) == pytest.approx(
         cell.width_mm / 25.4 * 72, abs=0.1

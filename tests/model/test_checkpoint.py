@@ -66,12 +66,13 @@ def test_a_model_loads_without_its_card_and_trains_on(model, tmp_path):
 
 def test_list_models(model, tmp_path):
     assert list_models(tmp_path / "nothing") == []
-    for name in ("b", "a"):
+    for name in ("b", "a-s2", "a"):
         save_model(tmp_path / f"{name}.safetensors", model, {"title": name.upper()})
     (tmp_path / "c.safetensors").write_bytes(b"no card, not listed")
     found = list_models(tmp_path)
     assert [(m.id, m.title, m.path.name) for m in found] == [
         ("a", "A", "a.safetensors"),
+        ("a-s2", "A-S2", "a-s2.safetensors"),
         ("b", "B", "b.safetensors"),
     ]
     assert ModelEntry("x", tmp_path, {}).title == "x"

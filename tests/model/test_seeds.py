@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seq2exp.model.checkpoint import ModelEntry
+from seq2exp.model.checkpoint import ModelEntry, list_models
 from seq2exp.model.seeds import other_seeds
 
 CARD = {
@@ -25,6 +25,13 @@ def test_other_seeds_of_the_same_recipe_are_found_once_each():
     kept_elsewhere = entry("c", 2, training={**CARD["training"], "kept": {"step": 9}})
     shelf = [entry("d", 3), kept_elsewhere, first, entry("e", 2), entry("same", 1)]
     assert [one.id for one in other_seeds(first, shelf)] == ["c", "d"]
+
+
+def test_the_shipped_models_have_a_band_over_seeds():
+    shipped = list_models(Path(__file__).resolve().parents[2] / "data" / "models")
+    assert shipped[0].id == "demo-coupled"  # what the app opens with
+    found = [one.id for one in other_seeds(shipped[0], shipped)]
+    assert found == ["demo-coupled-s2", "demo-coupled-s3"]
 
 
 @pytest.mark.parametrize(
