@@ -159,6 +159,14 @@ class Driver:
             self.page.wait_for_timeout(100)
         raise TimeoutError(f"waited in vain on {self.page.url}; page errors: {self.errors}")
 
+    def soon(self, condition: Callable[[], bool], seconds: float = 10) -> bool:
+        """Tell whether something holds within so many seconds."""
+        try:
+            self.until(condition, seconds)
+        except TimeoutError:
+            return False
+        return True
+
     def settle(self) -> None:
         """Wait until Python has answered and its figure is drawn."""
         self.page.wait_for_timeout(250)

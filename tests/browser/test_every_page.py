@@ -99,19 +99,11 @@ def test_every_page_is_reached_by_the_keyboard(visit):
         for _ in range(3):  # links that are drawn anew meanwhile do not get the key
             tab_to(driver, link, title)
             page.keyboard.press("Enter")
-            if appears(driver, page.get_by_role("heading", name=title, exact=True)):
+            heading = page.get_by_role("heading", name=title, exact=True)
+            if driver.soon(lambda heading=heading: heading.count(), 20):
                 break
         driver.until(lambda where=where: f"/{where}" in page.url)
         idle(driver)
-
-
-def appears(driver: Driver, node) -> bool:
-    """Tell whether something is there within 20 s."""
-    for _ in range(200):
-        if node.count():
-            return True
-        driver.page.wait_for_timeout(100)
-    return False
 
 
 def tab_to(driver: Driver, node, name: str) -> None:

@@ -61,10 +61,17 @@ class Page(Driver):
     def pick(self, where, row: int = 0) -> None:
         """Tick the box of a row."""
         table = where.get_by_test_id("stDataFrame").first
-        table.scroll_into_view_if_needed()
-        self.idle()
-        box = table.bounding_box()
-        self.page.mouse.click(box["x"] + 15, box["y"] + HEADER_PX + (row + 0.5) * ROW_PX)
+        line = table.locator("canvas table tbody tr").nth(row)
+
+        def picked() -> bool:
+            """Click; it falls beside the box while what stands above the table changes."""
+            table.scroll_into_view_if_needed()
+            self.idle()
+            box = table.bounding_box()
+            self.page.mouse.click(box["x"] + 15, box["y"] + HEADER_PX + (row + 0.5) * ROW_PX)
+            return self.soon(lambda: line.get_attribute("aria-selected") == "true")
+
+        self.until(picked)
         self.idle()
 
     def numbers(self) -> dict[str, str]:
@@ -82,14 +89,24 @@ class Page(Driver):
 
     def type_into(self, table, row: int, column: int, text: str) -> None:
         """Type into a cell of a table with the keyboard, from its first column on."""
-        box = table.bounding_box()
-        self.page.mouse.click(box["x"] + 80, box["y"] + HEADER_PX + (row + 0.5) * ROW_PX)
-        for _ in range(column):
-            self.page.keyboard.press("ArrowRight")
-        # The field opens with the cell's text in it; what is typed before would be lost.
-        self.page.keyboard.press("Enter")
         field = self.page.locator("#portal textarea, #portal input")
-        field.wait_for()
+
+        def opened() -> bool:
+            """Open the cell; a click falls beside it while what stands above the table changes."""
+            table.scroll_into_view_if_needed()
+            self.idle()
+            box = table.bounding_box()
+            self.page.mouse.click(box["x"] + 80, box["y"] + HEADER_PX + (row + 0.5) * ROW_PX)
+            at = "document.activeElement.getAttribute('aria-colindex')"
+            if not self.soon(lambda: self.page.evaluate(at) is not None, 5):
+                return False
+            for _ in range(column):
+                self.page.keyboard.press("ArrowRight")
+            self.page.keyboard.press("Enter")
+            return self.soon(lambda: bool(field.count()), 5)
+
+        # The field opens with the cell's text in it; what is typed before would be lost.
+        self.until(opened)
         field.fill(text)
         self.page.keyboard.press("Enter")
         self.idle()
@@ -180,11 +197,8 @@ def test_from_an_element_to_a_figure_a_file_a_hub_and_back(visit, tmp_path):
         marks.scroll_into_view_if_needed()
         page.idle()
         box = marks.bounding_box()
-        page.page.mouse.click(box["x"] + 180, box["y"] + HEADER_PX + ROW_PX / 2)
-        page.page.keyboard.press("ArrowLeft")
-        page.page.keyboard.press("Space")
-        page.page.wait_for_timeout(500)
-        return page.rows(marks)[0][0] == "true"
+        page.page.mouse.click(box["x"] + 70, box["y"] + HEADER_PX + ROW_PX / 2)
+        return page.soon(lambda: page.rows(marks)[0][0] == "true")
 
     page.until(marked)
     svg = ElementTree.fromstring(page.save("Save as SVG", dialog).read_bytes())
