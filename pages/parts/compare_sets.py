@@ -58,6 +58,13 @@ def choose_sets(dataset: Dataset, cell: str) -> list[IntervalSet]:
         help="The first three columns of any BED-like file of the data set's assembly, such as "
         f"ENCODE's candidate elements (cCREs). Up to {MOST - 2} further sets.",
     )
+    for one in st.session_state.get(_UPLOADED, {}).values():
+        if one.left_out:
+            total = one.left_out + len(one.frame)
+            st.caption(
+                f"{one.name}: {one.left_out:,} of {total:,} intervals lie on chromosomes that this "
+                "genome lacks and are left out."
+            )
     for problem in st.session_state.get(_PROBLEMS, []):
         st.error(problem, icon=":material/error:")
     found = [offered[name] for name in chosen]

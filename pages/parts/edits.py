@@ -132,6 +132,7 @@ def _list() -> None:
             type="tertiary",
             icon=":material/undo:",
         )
+    st.caption("Reloading the page forgets edits; *Download* → *Session (JSON)* keeps them.")
     if len(made) > 1:
         st.button("Undo all edits", on_click=made.clear, width="stretch")
 

@@ -199,13 +199,16 @@ def _show(subject: Subject, setting: Setting, made: Deletions) -> None:
     how = "mask closed, bases N, H3K27ac and DNase 0" if made.neutralised else "mask closed"
     notes(made.notes)
     st.plotly_chart(
-        ranked(frame, window.gene.tss),
+        ranked(frame, _to_tss(frame, window.gene)),
         key="deletion-ranked",
         alt=f"Bars of the {min(len(frame), MOST_BARS)} largest effects of {len(frame)} deletions "
         f"on {window.gene.name}; the table below has all of them.",
     )
     which = f"The {MOST_BARS} largest of {len(frame):,}. " if len(frame) > MOST_BARS else ""
-    st.caption(f"{which}Distances are from the TSS to an interval's middle, along the plus strand.")
+    st.caption(
+        f"{which}Distances are from the TSS to an interval's middle, along the gene: what is "
+        "negative lies upstream."
+    )
     shown = window.interval.clip(subject.dataset.lengths[window.interval.chrom])
     st.plotly_chart(
         along(frame, shown, window.gene.tss),
@@ -252,6 +255,11 @@ def as_shown(frame: pd.DataFrame, gene: Gene, neutralised: bool) -> pd.DataFrame
     """Return deletions with 1-based positions and distances, for `COLUMNS`."""
     shown = frame.assign(
         position=[to_one_based(start) for start in frame["start"]],
-        to_tss=gene.from_tss((frame["start"] + frame["end"]) // 2),
+        to_tss=_to_tss(frame, gene),
     )
     return shown if neutralised else shown.drop(columns="elsewhere")
+
+
+def _to_tss(frame: pd.DataFrame, gene: Gene) -> pd.Series:
+    """Return how far the middles of intervals lie from the TSS, in bp along the gene."""
+    return gene.from_tss((frame["start"] + frame["end"]) // 2)

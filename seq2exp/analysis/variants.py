@@ -167,12 +167,16 @@ def parse_vcf(
         if not line.strip() or line.startswith("#"):
             continue
         fields = line.split("\t")
-        if len(fields) < 5 or not fields[1].isdecimal():
+        if len(fields) < 5:
             raise InputError(
                 f"{source}, line {number}: not CHROM, POS, ID, REF and ALT with tabs between."
             )
         chrom, position, name, reference, alleles = (field.strip() for field in fields[:5])
         reference, each = reference.upper(), alleles.upper().split(",")
+        if not position.isdecimal():
+            written = f"{chrom}:{position} {reference}>{','.join(each)}"
+            refused.append(Refused(number, written, "its position is no number"))
+            continue
         known = chrom if lengths is None else resolve_chrom(chrom, lengths)
         for alternative in each:
             problem = _problem(reference, alternative)

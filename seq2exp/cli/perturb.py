@@ -22,6 +22,7 @@ from seq2exp.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from seq2exp.analysis.compare.sets import IntervalSet
     from seq2exp.analysis.deletion import Target
     from seq2exp.cli.groups import OpenMask
     from seq2exp.datasets.catalog import Dataset
@@ -106,8 +107,8 @@ def delete(
         if found_peaks is not None:
             found["peak"] = interval_targets(found_peaks, window, "peak")
         if given is not None:
-            found["span"] = interval_targets(given, window)
-            outside[gene.name] = len(given) - len(found["span"])
+            found["span"] = interval_targets(given.frame, window)
+            outside[gene.name] = len(given.frame) + given.left_out - len(found["span"])
         if tile is not None:
             found["tile"] = tiles(window, tile, step)
         return found
@@ -213,12 +214,13 @@ def variant(
     _write(table, {**UNITS, "gene": ""}, said, tsv, json_file)
 
 
-def _spans(path: Path, dataset: "Dataset", genes: "Sequence[Gene]") -> "pd.DataFrame":
+def _spans(path: Path, dataset: "Dataset", genes: "Sequence[Gene]") -> "IntervalSet":
     """Read the intervals of a BED file, of which one at least lies in a gene's window."""
     from seq2exp.analysis.compare.sets import read_intervals
     from seq2exp.genome.locus import Interval
 
-    frame = read_intervals(path, "spans", dataset.lengths).frame
+    given = read_intervals(path, "spans", dataset.lengths)
+    frame = given.frame
     if frame.empty:
         raise InputError(f"{path} has no interval; give a BED file with at least one.")
     windows = [dataset.window_interval(gene) for gene in genes]
@@ -228,7 +230,7 @@ def _spans(path: Path, dataset: "Dataset", genes: "Sequence[Gene]") -> "pd.DataF
             f"No interval of {path} lies in the window of a gene that is asked for; the first "
             f"window is {windows[0]}."
         )
-    return frame
+    return given
 
 
 def _of_gene(report: Any, number: int, count: int, name: str) -> Any:

@@ -31,15 +31,16 @@ BAR_ROWS = 0.7
 REGULATED, NOT_REGULATED = "#0072B2", "#8A8A8A"
 
 
-def ranked(frame: pd.DataFrame, tss: int) -> go.Figure:
+def ranked(frame: pd.DataFrame, to_tss: pd.Series) -> go.Figure:
     """Draw the largest effects of deletions as bars, the largest on top.
 
     Parameters
     ----------
     frame
         As `seq2exp.analysis.deletion.Deletions.frame`, with `of`, a key of `KIND_COLORS`.
-    tss
-        0-based, from which distances count.
+    to_tss
+        How far each interval's middle lies from the TSS, in bp along the gene, with the index of
+        `frame`.
     """
     top = frame.sort_values("rank", kind="stable").head(MOST_BARS)
     figure = go.Figure()
@@ -61,10 +62,9 @@ def ranked(frame: pd.DataFrame, tss: int) -> go.Figure:
             hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}<br>Δ %{x:.4f}"
             "<br>%{customdata[2]}<extra></extra>",
         )
-    middles = (top["start"] + top["end"]) // 2 - tss
     names = [
         f"{name}, {'promoter' if role == 'promoter' else f'{at / 1000:+.1f} kb'}"
-        for name, role, at in zip(top["name"], top["role"], middles, strict=True)
+        for name, role, at in zip(top["name"], top["role"], to_tss[top.index], strict=True)
     ]
     figure.add_vline(0, line={"color": GUIDE, "width": 1})
     figure.update_xaxes(title=f"{DELTA} without it", zeroline=False)

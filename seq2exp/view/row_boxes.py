@@ -245,12 +245,13 @@ def crispr(scene: Scene, settings: ViewSettings) -> TrackSpec | None:
     """Show the pairs tested for this gene; significant loss of expression is filled in colour."""
     if scene.crispr is None:
         return None
-    frame = inside(scene.crispr, scene.interval)
+    frame = scene.crispr
     gene = scene.gene
     mine = frame["gene_symbol"].astype(str).str.upper() == gene.name.upper()
     if "gene_id" in frame:
         mine |= frame["gene_id"].astype(str).str.split(".").str[0] == gene.id.split(".")[0]
-    frame = frame[mine]
+    every = frame[mine]
+    frame = inside(every, scene.interval)
     _, color = look("crispr", settings)
     hover = []
     for row in records(frame):
@@ -270,8 +271,19 @@ def crispr(scene: Scene, settings: ViewSettings) -> TrackSpec | None:
         color=[color if bool(r) else DECOY for r in frame["regulated"]],
         note=f"tested for {gene.name}: regulating in colour, others grey"
         if len(frame)
-        else f"no element in this window was tested for {gene.name}",
+        else _none_tested(every, scene),
     )
+
+
+def _none_tested(every: pd.DataFrame, scene: Scene) -> str:
+    """Say that nothing in the window was tested for its gene, and where the nearest is that was."""
+    said = f"no element in this window was tested for {scene.gene.name}"
+    there = every[every["chrom"] == scene.interval.chrom]
+    if there.empty:
+        return said
+    middles = (there["start"] + there["end"]) // 2
+    nearest = (middles - scene.gene.tss).abs().min()
+    return f"{said}; {len(there):,} beyond it, the nearest {nearest / 1000:,.0f} kb from the TSS"
 
 
 def user(key: str, track: UserTrack, window: Interval, settings: ViewSettings) -> TrackSpec:

@@ -121,7 +121,6 @@ def test_a_vcf_from_a_file_plain_gzipped_and_in_blocks(tmp_path):
         ("chr1\t5\t.\tA\tG\n", "small.vcf is no VCF"),
         ("##fileformat=VCFv4.2\nchr1 5 . A G\n", "small.vcf, line 2: not CHROM, POS"),
         ("##fileformat=VCFv4.2\nchr1\t5\t.\tA\n", "line 2: not CHROM"),
-        ("##fileformat=VCFv4.2\nchr1\tfive\t.\tA\tG\n", "line 2: not CHROM"),
         ("##fileformat=VCFv4.2\n\nchr1\t2000\t.\tA\tG\n", "line 3: .*lies off chr1"),
         ("##fileformat=VCFv4.2\nchr1\t0\t.\tA\tG\n", "line 2: .*lies off chr1"),
     ],
@@ -129,6 +128,14 @@ def test_a_vcf_from_a_file_plain_gzipped_and_in_blocks(tmp_path):
 def test_what_is_no_vcf_is_refused_with_its_line(text, said):
     with pytest.raises(InputError, match=said):
         parse_vcf(text, "small.vcf", LENGTHS)
+
+
+def test_a_position_that_is_no_number_costs_its_own_row_only():
+    text = "##fileformat=VCFv4.2\nchr1\tfive\t.\ta\tG,T\nchr1\t5\t.\tA\tG\n"
+    (kept,), (refused,) = parse_vcf(text, "small.vcf", LENGTHS)
+    assert kept.interval == Interval("chr1", 4, 5)
+    assert (refused.line, refused.variant) == (2, "chr1:five A>G,T")
+    assert refused.reason == "its position is no number"
 
 
 def test_a_missing_file_is_named(tmp_path):

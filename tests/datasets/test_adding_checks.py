@@ -178,6 +178,9 @@ def test_another_assembly_is_refused(tiny, dataset, store, whole, tmp_path, leng
     report = examine(Given("mine", path, whole.h3k27ac), dataset, store)
     assert not report.accepted
     assert all(word in said(report, "DNase signal") for word in words)
+    # The file by its own name: an upload's folder means nothing to who gave it.
+    assert " foreign.bw " in f" {said(report, 'DNase signal')}"
+    assert str(tmp_path) not in said(report, "DNase signal")
 
 
 def test_other_names_of_chromosomes_are_understood(tiny, dataset, store, whole, tmp_path):

@@ -37,8 +37,17 @@ def deletions() -> pd.DataFrame:
     return frame.assign(rank=[3, 1, 2])
 
 
+def to_tss(frame, sign=1):
+    return sign * ((frame["start"] + frame["end"]) // 2 - TSS)
+
+
+def test_bars_are_named_by_the_way_along_the_gene(deletions):
+    figure = figures.ranked(deletions, to_tss(deletions, -1))
+    assert list(figure.layout.yaxis.ticktext) == ["b, promoter", "c, -30.1 kb", "a, +39.8 kb"]
+
+
 def test_the_ranking_has_the_largest_change_on_top(deletions):
-    figure = figures.ranked(deletions, TSS)
+    figure = figures.ranked(deletions, to_tss(deletions))
     assert list(figure.layout.yaxis.ticktext) == ["b, promoter", "c, +30.1 kb", "a, -39.8 kb"]
     bars = {trace.name: (list(trace.y), list(trace.x)) for trace in figure.data}
     assert bars == {"element": ([1, 2], [0.2, -0.1]), "peak": ([0], [-0.5])}
@@ -52,7 +61,7 @@ def test_the_ranking_has_the_largest_change_on_top(deletions):
 def test_bars_of_a_rare_kind_are_as_high_as_the_others(deletions):
     many = pd.concat([deletions.iloc[:1]] * 30, ignore_index=True)
     many["of"] = ["selection" if i in (2, 20) else "element" for i in range(30)]
-    figure = figures.ranked(many.assign(rank=range(1, 31)), TSS)
+    figure = figures.ranked(many.assign(rank=range(1, 31)), to_tss(many))
     assert {(trace.name, trace.width) for trace in figure.data} == {
         ("element", figures.BAR_ROWS),
         ("selection", figures.BAR_ROWS),
@@ -63,7 +72,7 @@ def test_bars_of_a_rare_kind_are_as_high_as_the_others(deletions):
 def test_only_the_largest_of_many_are_ranked(deletions):
     many = pd.concat([deletions.iloc[:1]] * 100, ignore_index=True)
     many = many.assign(rank=range(100, 0, -1), delta=np.linspace(0, 1, 100))
-    figure = figures.ranked(many, TSS)
+    figure = figures.ranked(many, to_tss(many))
     assert len(figure.data[0].x) == figures.MOST_BARS
     assert max(figure.data[0].x) == 1.0 and min(figure.data[0].x) > 0.5
 

@@ -179,6 +179,17 @@ def test_only_pairs_tested_for_this_gene_are_shown(scene: Scene) -> None:
     assert data["color"][0] != data["color"][1]
 
 
+def test_a_gene_without_a_tested_element_here_says_where_the_nearest_is(scene: Scene) -> None:
+    beyond = scene.interval.end - scene.gene.tss + 2_000
+    away = scene.crispr.assign(start=scene.gene.tss + beyond, end=scene.gene.tss + beyond + 600)
+    track = by_key(replace(scene, crispr=away), scene.interval)["crispr"]
+    said = f"2 beyond it, the nearest {(beyond + 300) / 1000:.0f} kb from the TSS"
+    assert track.note == f"no element in this window was tested for SYNGR1; {said}"
+    other = replace(scene, crispr=away.assign(chrom="chr1"))
+    track = by_key(other, scene.interval)["crispr"]
+    assert track.note == "no element in this window was tested for SYNGR1"
+
+
 def test_planted_roles_tell_causal_elements_from_decoys(scene: Scene) -> None:
     roles = scene.truth.assign(role=["causal", "ctcf", "causal", "broken_motif"], effect=0.25)
     data = by_key(replace(scene, truth=roles), scene.interval)["truth"].data

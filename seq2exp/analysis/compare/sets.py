@@ -35,11 +35,14 @@ class IntervalSet:
     of_genes
         Whether rows belong to single genes: then `frame` has ``gene_id`` and ``gene_symbol``, and
         a gene meets only its own rows.
+    left_out
+        How many intervals the file had on chromosomes that the genome lacks.
     """
 
     name: str
     frame: pd.DataFrame
     of_genes: bool = False
+    left_out: int = 0
 
     @cached_property
     def _by_chrom(self) -> dict[str, tuple[NDArray[np.int64], int, pd.DataFrame]]:
@@ -157,7 +160,8 @@ def parse_intervals(
         rows.append((fields[0], start, end, fields[3] if len(fields) > 3 else "."))
     frame = pd.DataFrame(rows, columns=["chrom", "start", "end", "name"])
     frame = frame.astype({"chrom": "str", "start": "int64", "end": "int64", "name": "str"})
-    return IntervalSet(name, on_genome(frame, lengths, source))
+    kept = on_genome(frame, lengths, source)
+    return IntervalSet(name, kept, left_out=len(frame) - len(kept))
 
 
 def crispri_set(cell: Cell, lengths: Mapping[str, int], name: str = "CRISPRi") -> IntervalSet:
