@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import strategies as st
 from torch import Tensor
 
 from seq2exp.model.mamba import Layer
@@ -13,6 +14,17 @@ from seq2exp.model.mamba import Layer
 needs_kernel = pytest.mark.skipif(
     not any(shutil.which(name) for name in ("c++", "g++", "clang++")), reason="no C++ compiler"
 )
+
+#: What layers and their inputs are drawn from; `carried`: whether a residual comes in.
+LAYERS = {
+    "batch": st.integers(1, 3),
+    "width": st.integers(1, 40),
+    "state": st.integers(1, 16),
+    "conv": st.integers(1, 4),
+    "expand": st.integers(1, 3),
+    "seed": st.integers(0, 2**32),
+    "carried": st.booleans(),
+}
 
 
 def make_layer(width: int, state: int = 16, conv: int = 4, expand: int = 2, seed: int = 0) -> Layer:

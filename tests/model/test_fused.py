@@ -13,7 +13,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layers import compiler_for, error, make_layer, needs_kernel, older_processors
+from layers import LAYERS, compiler_for, error, make_layer, needs_kernel, older_processors
 from released_layout import arrays, random_model
 from torch import Tensor
 
@@ -62,14 +62,8 @@ def assert_right(
 @needs_kernel
 @settings(max_examples=40, deadline=None)
 @given(
-    batch=st.integers(1, 3),
+    **LAYERS,
     length=st.integers(1, 600),
-    width=st.integers(1, 40),
-    state=st.integers(1, 16),
-    conv=st.integers(1, 4),
-    expand=st.integers(1, 3),
-    seed=st.integers(0, 2**32),
-    carried=st.booleans(),
     padded=st.booleans(),
 )
 def test_random_shapes(

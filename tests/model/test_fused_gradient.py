@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layers import compiler_for, make_layer, needs_kernel, older_processors
+from layers import LAYERS, compiler_for, make_layer, needs_kernel, older_processors
 from torch import Tensor
 
 from seq2exp.model.config import ModelConfig
@@ -72,14 +72,8 @@ def random(
 @needs_kernel
 @settings(max_examples=40, deadline=None)
 @given(
-    batch=st.integers(1, 3),
+    **LAYERS,
     length=st.integers(1, 500),
-    width=st.integers(1, 40),
-    state=st.integers(1, 16),
-    conv=st.integers(1, 4),
-    expand=st.integers(1, 3),
-    seed=st.integers(0, 2**32),
-    carried=st.booleans(),
     padded=st.booleans(),
     gated=st.booleans(),
 )

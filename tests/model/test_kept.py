@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layers import error, make_layer, needs_kernel
+from layers import LAYERS, error, make_layer, needs_kernel
 
 from seq2exp.model.config import ModelConfig
 from seq2exp.model.kept import compact, left_out, mean_of_run
@@ -41,14 +41,8 @@ def test_what_is_left_out_counted_by_hand():
 @needs_kernel
 @settings(max_examples=40, deadline=None)
 @given(
-    batch=st.integers(1, 3),
+    **LAYERS,
     length=st.integers(1, 1500),
-    width=st.integers(1, 40),
-    state=st.integers(1, 16),
-    conv=st.integers(1, 4),
-    expand=st.integers(1, 3),
-    seed=st.integers(0, 2**32),
-    carried=st.booleans(),
 )
 def test_a_layer_with_the_closed_rows_left_out(
     batch, length, width, state, conv, expand, seed, carried
