@@ -10,9 +10,8 @@ from seq2exp.analysis.compare.counts import Counts, pool
 from seq2exp.analysis.compare.sets import PEAKS, IntervalSet
 from seq2exp.errors import InputError
 from seq2exp.inference.predictor import MaskRule
+from seq2exp.inference.progress import Progress, part_of
 from seq2exp.tracks.peaks import PeakCaller, PeakParameters
-
-Progress = Callable[[float, str], object]
 
 THRESHOLD, FRACTION = "mask threshold", "mask fraction"
 Q_VALUE, CUTOFF = "q-value", "signal cutoff"
@@ -101,15 +100,10 @@ class PeakSeries:
         chosen = sorted(set(values), reverse=at_q)
         sets = []
         for i, value in enumerate(chosen):
-            part = None if progress is None else _part(progress, i, len(chosen))
+            part = part_of(progress, i / len(chosen), (i + 1) / len(chosen))
             at = replace(own, q=value) if at_q else replace(own, cutoff=value)
             sets.append(IntervalSet(PEAKS, caller.peaks(at, part, should_stop)))
         return cls(Q_VALUE if at_q else CUTOFF, tuple(chosen), tuple(sets))
-
-
-def _part(progress: Progress, done: int, of: int) -> Progress:
-    """Return a progress callback for one of several pieces of work."""
-    return lambda fraction, text: progress((done + fraction) / of, text)
 
 
 def curve(

@@ -8,7 +8,6 @@ from seq2exp.datasets.schema import CellSpec
 from seq2exp.errors import InputError
 
 Verdict = Literal["pass", "note", "warn", "fail"]
-VERDICTS: tuple[Verdict, ...] = ("fail", "warn", "note", "pass")
 
 
 @dataclass(frozen=True)
