@@ -5,7 +5,6 @@ word, so the exact name stands in the id and the note in the description. In bot
 a line or a field is written as ``%`` and two hexadecimal digits, as in GFF3, and nothing as a dot.
 """
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -17,7 +16,7 @@ from seq2exp.errors import InputError
 from seq2exp.export.bed import parse_bed, write_bed9
 from seq2exp.export.session import Selection
 from seq2exp.genome.locus import resolve_chrom
-from seq2exp.tracks.narrowpeak import data_lines, read_text
+from seq2exp.tracks.narrowpeak import data_lines
 
 _DETAIL = re.compile(r"^track\b.*\btype=[\"']?bedDetail\b", re.MULTILINE)
 
@@ -88,13 +87,6 @@ def parse_selections(
         color = row.color or Selection.color
         found.append(Selection(chrom, int(row.start), int(row.end), name, color, note))
     return tuple(found)
-
-
-def read_selections(
-    path: str | os.PathLike[str], lengths: Mapping[str, int] | None = None
-) -> tuple[Selection, ...]:
-    """Read selections from a BED file, plain or gzipped; see `parse_selections`."""
-    return parse_selections(read_text(path, "BED file"), os.fspath(path), lengths)
 
 
 def _quoted(text: str) -> str:

@@ -11,7 +11,7 @@ from windows import TSS, make_window
 from seq2exp.errors import InputError
 from seq2exp.genome.locus import Interval
 from seq2exp.genome.window import BASES, SIGNALS
-from seq2exp.inference.perturb import Edit, apply_edits, edits_from_json, edits_to_json
+from seq2exp.inference.perturb import Edit, apply_edits
 
 START = TSS - 600
 
@@ -138,11 +138,11 @@ some_edits = st.one_of(
 
 
 @settings(deadline=None)
-@given(st.lists(some_edits, max_size=6))
-def test_a_file_brings_back_the_same_edits(edits):
-    text = edits_to_json(edits)
-    assert edits_from_json(text) == tuple(edits)
-    assert all(None not in row.values() for row in json.loads(text))
+@given(some_edits)
+def test_a_file_brings_back_the_same_edit(edit):
+    content = json.loads(json.dumps(edit.to_dict()))
+    assert Edit.from_dict(content, "session.json") == edit
+    assert None not in content.values()
 
 
 @pytest.mark.parametrize("place", [at(-50, 0), at(1200, 1300), Interval("chr2", START, START + 9)])
@@ -179,20 +179,18 @@ GOOD = {"action": "close", "chrom": "chr1", "start": 5, "end": 9}
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("content", "said"),
     [
-        ("{", "not JSON"),
-        ("{}", "not a list"),
-        ("[3]", "number 1 is not an object"),
-        (json.dumps([GOOD, {**GOOD, "colour": "red"}]), "number 2: 'colour' is not a key"),
-        (json.dumps([{**GOOD, "start": "5"}]), "'start' is '5'; give a whole number"),
-        (json.dumps([{**GOOD, "start": 10}]), "ends before it starts"),
-        (json.dumps([{**GOOD, "start": True}]), "'start' is True"),
-        (json.dumps([{**GOOD, "end": 5}]), "number 1: .*covers no base"),
-        (json.dumps([{"action": "close", "chrom": "chr1", "start": 1}]), "'end' is missing"),
+        (3, "is not an object"),
+        ({**GOOD, "colour": "red"}, "'colour' is not a key"),
+        ({**GOOD, "start": "5"}, "'start' is '5'; give a whole number"),
+        ({**GOOD, "start": 10}, "ends before it starts"),
+        ({**GOOD, "start": True}, "'start' is True"),
+        ({**GOOD, "end": 5}, "covers no base"),
+        ({"action": "close", "chrom": "chr1", "start": 1}, "'end' is missing"),
     ],
 )
-def test_a_file_that_is_wrong_is_refused_with_its_place(text, said):
-    with pytest.raises(InputError, match=f"session.json.*{said}") as error:
-        edits_from_json(text, "session.json")
+def test_what_is_wrong_in_a_file_is_refused_with_its_place(content, said):
+    with pytest.raises(InputError, match=f"session.json, number 1.*{said}") as error:
+        Edit.from_dict(content, "session.json, number 1")
     assert "\n" not in str(error.value)

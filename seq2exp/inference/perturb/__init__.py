@@ -1,20 +1,6 @@
 """In-silico experiments: what a gene's prediction becomes where its window is edited."""
 
-from seq2exp.inference.perturb.edits import (
-    Edit,
-    Edited,
-    apply_edits,
-    edits_from_json,
-    edits_to_json,
-)
+from seq2exp.inference.perturb.edits import Edit, Edited, apply_edits
 from seq2exp.inference.perturb.experiment import Effect, Experiment
 
-__all__ = [
-    "Edit",
-    "Edited",
-    "Effect",
-    "Experiment",
-    "apply_edits",
-    "edits_from_json",
-    "edits_to_json",
-]
+__all__ = ["Edit", "Edited", "Effect", "Experiment", "apply_edits"]

@@ -5,9 +5,8 @@ mask of 0. Edits are applied in their order to a copy, so the last of a list can
 again, or any other.
 """
 
-import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -148,30 +147,6 @@ class Edit:
             return cls(Interval(chrom, start, end), **rest)
         except InputError as error:
             raise InputError(f"{source}: {error}") from None
-
-
-def edits_to_json(edits: Iterable[Edit]) -> str:
-    """Return edits as a JSON list, in their order."""
-    return json.dumps([edit.to_dict() for edit in edits])
-
-
-def edits_from_json(text: str, source: str = "the edits") -> tuple[Edit, ...]:
-    """Read what `edits_to_json` wrote.
-
-    Raises
-    ------
-    InputError
-        Naming the edit, counted from 1, the key and the fix.
-    """
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{source} are not JSON ({error}); save them again.") from None
-    if not isinstance(content, list):
-        raise InputError(f"{source} are not a list; write them in square brackets.")
-    return tuple(
-        Edit.from_dict(one, f"{source}, number {i}") for i, one in enumerate(content, start=1)
-    )
 
 
 @dataclass(frozen=True, eq=False)
