@@ -10,7 +10,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from seq2exp.model import scan
 from seq2exp.model.scan import chunked
 
-NAMES = ("x", "dt", "A", "B", "C", "D")
+#: What float32 makes of terms that cancel: a share of the terms, not of their sum.
+RESOLVED = 2e-6
 
 
 def sequential(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
@@ -41,10 +42,10 @@ def inputs(
     ]
 
 
-def close(got: Tensor, want: Tensor, rtol: float) -> None:
-    scale = want.abs().max().clamp(min=1e-30)
+def close(got: Tensor, want: Tensor, rtol: float, atol: float = 1e-30) -> None:
     assert got.shape == want.shape
-    assert ((got.double() - want).abs().max() / scale).item() < rtol
+    off = (got.double() - want).abs().max().item()
+    assert off < rtol * want.abs().max().item() + atol
 
 
 @settings(max_examples=40, deadline=None)
@@ -58,7 +59,9 @@ def close(got: Tensor, want: Tensor, rtol: float) -> None:
 )
 def test_forward_and_gradients_equal_the_recurrence(batch, length, channels, state, block, seed):
     values = inputs(batch, length, channels, state, seed)
-    weight = torch.randn(batch, length, channels, dtype=torch.float64)
+    # Drawn from the seed, so that a failure can be run again.
+    generator = torch.Generator().manual_seed(seed + 1)
+    weight = torch.randn(batch, length, channels, generator=generator, dtype=torch.float64)
     truth = [v.clone().requires_grad_() for v in values]
     want = sequential(*truth)
     (want * weight).sum().backward()
@@ -67,10 +70,11 @@ def test_forward_and_gradients_equal_the_recurrence(batch, length, channels, sta
         patch.setitem(chunked._BLOCK_ELEMENTS, "cpu", block)  # 1: blocks of 64 positions
         got = chunked.selective_scan(*mine)
         (got * weight.float()).sum().backward()
-    close(got, want, 1e-5)
-    for name, a, b in zip(NAMES, mine, truth, strict=True):
-        assert a.grad is not None and b.grad is not None, name
-        close(a.grad, b.grad, 2e-5)
+    x, *_, D = values
+    close(got, want, 1e-5, RESOLVED * (D * x).abs().max().item())
+    largest = max(v.grad.abs().max().item() for v in truth)
+    for a, b in zip(mine, truth, strict=True):
+        close(a.grad, b.grad, 2e-5, RESOLVED * largest)
 
 
 def test_float64_gradients_are_exact_to_rounding():
