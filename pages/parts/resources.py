@@ -1,9 +1,10 @@
 """What is opened once and shared by all browser sessions: data sets, models, running jobs."""
 
 import argparse
+import gc
 import logging
 import sys
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -57,6 +58,22 @@ def write_log() -> None:
     # Does nothing where the log is set up already, as it is after the first run of the page.
     logging.basicConfig(format="%(asctime)s %(message)s")
     logging.getLogger("seq2exp").setLevel(logging.INFO)
+
+
+def settle() -> None:
+    """Take what imports made out of the garbage collector's sight, where there were any since.
+
+    Streamlit collects garbage after every run of a script, each poll of a progress bar included;
+    to go through all that torch and the others consist of takes a quarter of a second, in which
+    nothing else runs, the model neither.
+    """
+    _settle(len(sys.modules))
+
+
+@cache
+def _settle(modules: int) -> None:
+    gc.collect()
+    gc.freeze()
 
 
 @st.cache_resource(show_spinner=False)
@@ -114,7 +131,9 @@ def demo_job() -> Job:
 
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _predictor(path: str, content: str) -> Predictor:
-    return Predictor(Path(path))
+    loaded = Predictor(Path(path))
+    settle()  # while the page polls, rather than when it runs again
+    return loaded
 
 
 def predictor(entry: ModelEntry) -> Predictor:

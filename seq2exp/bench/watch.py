@@ -221,6 +221,8 @@ class Watch:
         self._page.evaluate("() => { if (window.__seq2expInputs) __seq2expInputs.length = 0; }")
         gesture()
         if begun is None:
+            # A turn of the wheel reaches the page some time after the call that makes it.
+            self._driver.until(lambda: self._page.evaluate("() => __seq2expInputs.length"))
             begun = self._page.evaluate("() => __seq2expInputs.at(-1)[0]")
         trace = Trace(begun, before, (), 0)
 

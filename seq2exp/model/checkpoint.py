@@ -222,8 +222,8 @@ def build(
         Missing, additional or wrongly shaped tensors; names `source` and the first of them.
     """
     name = name or _usual_name(config)
-    # Buffers that are not stored would stay empty, and the baselines have some.
-    with torch.device("meta" if isinstance(config, ModelConfig) else "cpu"):
+    # What is drawn for a start is replaced below.
+    with torch.random.fork_rng(devices=[]), torch.device(_where(config, tensors)):
         model = network(name, config)
     stored, state = _stored(model), model.state_dict()
     wanted = {key: state[key] for key in stored.values()}
@@ -242,14 +242,22 @@ def build(
             )
         if value.is_floating_point() and not tensors[key].is_floating_point():
             raise InputError(f"{source}: tensor {key} is {tensors[key].dtype}, not floating.")
-    frozen = {key for key, p in model.named_parameters() if not p.requires_grad}
-    model.load_state_dict(
-        {key: tensors[own].to(state[key].dtype) for key, own in stored.items()},
-        assign=isinstance(config, ModelConfig),
-    )
-    for key, parameter in model.named_parameters():
-        parameter.requires_grad_(key not in frozen)
+    model.load_state_dict({key: tensors[own] for key, own in stored.items()})
     return model.eval()
+
+
+def _where(config: ModelConfig | BaselineConfig, tensors: Mapping[str, Tensor]) -> str:
+    """Return the device to build a network on before it is compared with its tensors.
+
+    A wrong number in a configuration must not fill the memory. The device "meta" has no memory to
+    fill, but its first use imports torch's compiler, which takes seconds: so only where a network
+    would be larger than its tensors, which are refused then.
+    """
+    if not isinstance(config, ModelConfig):
+        return "cpu"
+    layers = config.generator_layers + config.predictor_layers
+    least = layers * config.expand * config.width * max(config.width, config.state, config.conv)
+    return "cpu" if least <= sum(tensor.numel() for tensor in tensors.values()) else "meta"
 
 
 def _described(name: str, config: ModelConfig | BaselineConfig) -> str:

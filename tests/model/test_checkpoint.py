@@ -1,6 +1,8 @@
 """Models on disk: round trip, listing, and one clear error for every damaged file."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -134,6 +136,32 @@ def test_tensors_that_do_not_fit_are_named(model, tmp_path):
     refused(path, "not floating")
     path.with_suffix(".json").unlink()
     refused(path, "does not say which network")
+
+
+@pytest.mark.parametrize("wrong", [{"width": 10**7}, {"state": 10**10}])
+def test_a_wrong_number_in_a_card_is_refused_without_its_memory(model, tmp_path, wrong):
+    path = tmp_path / "m.safetensors"
+    save_model(path, model, {})
+    tensors = load_file(path)
+    path.with_suffix(".json").unlink()
+    config = {"model": "seq2exp-soft", **model.config.to_dict(), **wrong}
+    save_file(tensors, path, {"config": json.dumps(config)})
+    refused(path, r"but this network needs|lacks tensor")
+
+
+def test_a_model_is_loaded_without_torchs_compiler_and_draws_nothing(model, tmp_path):
+    path = tmp_path / "m.safetensors"
+    save_model(path, model, {})
+    torch.manual_seed(3)
+    state = torch.get_rng_state()
+    load_model(path)
+    assert torch.equal(torch.get_rng_state(), state)
+    # Importing the compiler takes longer than all else that a first prediction waits for.
+    script = (
+        "import sys; from seq2exp.model.checkpoint import load_model; load_model(sys.argv[1]); "
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script, path], check=True)
 
 
 def test_wrong_names_and_values_leave_nothing_behind(model, tmp_path):

@@ -1,8 +1,13 @@
 """What stands on the page while the model is still being loaded."""
 
+import gc
+import sys
 import threading
+from types import ModuleType
 
+import pandas as pd
 import pytest
+import torch
 
 from pages.parts import resources
 from seq2exp.inference.predictor import Predictor
@@ -50,3 +55,28 @@ def test_a_damaged_model_leaves_the_tracks(open_app, tmp_path, monkeypatch, tiny
     (said,) = app.errors()
     assert "tiny-soft.safetensors" in said
     assert not app.table("peaks").empty
+
+
+def seen(thing) -> bool:
+    """Whether the garbage collector goes through a thing."""
+    return any(one is thing for one in gc.get_objects())
+
+
+def test_the_collection_after_each_run_leaves_imports_alone(gate, open_app):
+    opened, _ = gate
+    gc.unfreeze()
+    resources._settle.cache_clear()
+    assert seen(pd.DataFrame) and seen(torch.nn.Module)
+    opened.set()
+    open_app().settle()
+    assert not seen(pd.DataFrame) and not seen(torch.nn.Module)
+
+
+def test_what_is_made_between_imports_is_collected(monkeypatch):
+    resources.settle()
+    mine = ModuleType("mine")
+    resources.settle()
+    assert seen(mine)
+    monkeypatch.setitem(sys.modules, "mine", mine)
+    resources.settle()
+    assert not seen(mine)
