@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Pixels; the figure and the numbers above it are on screen at once.
 HEIGHT = 1400
 _RUN = re.compile(
-    r"(?P<at>\S+ \S+) \S+: (?P<half>generator|predictor) for (?P<gene>.+?) in .+ "
+    r"(?P<at>\S+ \S+) (?P<model>\S+): (?P<half>generator|predictor) for (?P<gene>.+?) in .+ "
     r"(took|ended after) (?P<seconds>[\d.]+) s"
 )
 
@@ -38,6 +38,8 @@ class Run:
     ----------
     at
         Its end, in seconds since 1970.
+    model
+        Its id.
     half
         "generator" or "predictor".
     gene
@@ -47,6 +49,7 @@ class Run:
     """
 
     at: float
+    model: str
     half: str
     gene: str
     seconds: float
@@ -58,7 +61,8 @@ def read_runs(log: str) -> list[Run]:
     for line in log.splitlines():
         if found := _RUN.fullmatch(line):
             at = datetime.strptime(found["at"], "%Y-%m-%d %H:%M:%S,%f").timestamp()
-            runs.append(Run(at, found["half"], found["gene"], float(found["seconds"])))
+            seconds = float(found["seconds"])
+            runs.append(Run(at, found["model"], found["half"], found["gene"], seconds))
     return runs
 
 

@@ -87,7 +87,8 @@ def test_each_gene_tells_whether_its_tracks_came_before_the_model(found, demo):
     for row in genes.values():
         assert 0 < row["tracks"] <= row["mask"] <= row["expression"]
         assert row["generator_done"] < row["mask"]
-        assert row["tracks_first"] == (row["tracks"] < row["generator_done"])
+        assert row["generator_done"] < row["model_done"] < row["expression"]
+        assert row["tracks_first"] == (row["tracks"] < row["model_done"])
         assert (row["generator_runs"], row["predictor_runs"]) == (1, 1)
 
 
@@ -154,15 +155,15 @@ def test_the_log_tells_which_half_ran_for_what():
         "  Local URL: http://localhost:8501",
         "2026-03-01 09:30:00,250 demo-soft: generator for MYC in K562 took 1.500 s",
         "2026-03-01 09:30:02,000 demo-soft: predictor for MYC in cell in vitro took 0.250 s",
-        "2026-03-01 09:30:03,000 demo-soft: generator for HBB in K562 ended after 0.100 s",
+        "2026-03-01 09:30:03,000 demo-soft-s2: generator for HBB in K562 ended after 0.100 s",
         "2026-03-01 09:30:04,000 no CPU layer kernel, another implementation is used: g++ failed",
     ]
     runs = read_runs("\n".join(said))
     begun = time.mktime((2026, 3, 1, 9, 30, 0, 0, 0, -1))
     assert runs == [
-        Run(begun + 0.25, "generator", "MYC", 1.5),
-        Run(begun + 2, "predictor", "MYC", 0.25),
-        Run(begun + 3, "generator", "HBB", 0.1),
+        Run(begun + 0.25, "demo-soft", "generator", "MYC", 1.5),
+        Run(begun + 2, "demo-soft", "predictor", "MYC", 0.25),
+        Run(begun + 3, "demo-soft-s2", "generator", "HBB", 0.1),
     ]
 
 
